@@ -1,0 +1,187 @@
+"""Links, opened by name: `udp:127.0.0.1:54321`, `memory:tag`, `vpcd:127.0.0.1:35963`, `faulty:udp:?loss=0.01`."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nfcbridge.errors import ConfigError
+from nfcbridge.links.link import (
+    CardEnd,
+    CardFound,
+    CardIdentity,
+    CardSelected,
+    FieldOff,
+    Frame,
+    Incoming,
+    Level,
+    ReaderEnd,
+)
+
+__all__ = [
+    "LINKS",
+    "CardEnd",
+    "CardFound",
+    "CardIdentity",
+    "CardSelected",
+    "FieldOff",
+    "Frame",
+    "Incoming",
+    "Level",
+    "LinkKind",
+    "ReaderEnd",
+    "open_card",
+    "open_reader",
+]
+
+
+def _open_memory_card(rest: str, identity: CardIdentity) -> CardEnd:
+    from nfcbridge.links import memory
+
+    return memory.open_card(rest, identity)
+
+
+def _open_memory_reader(rest: str) -> ReaderEnd:
+    from nfcbridge.links import memory
+
+    return memory.open_reader(rest)
+
+
+def _open_udp_card(rest: str, identity: CardIdentity) -> CardEnd:
+    from nfcbridge.links import udp
+
+    return udp.open_card(rest, identity)
+
+
+def _open_udp_reader(rest: str) -> ReaderEnd:
+    from nfcbridge.links import udp
+
+    return udp.open_reader(rest)
+
+
+def _open_vpcd_card(rest: str, identity: CardIdentity) -> CardEnd:
+    from nfcbridge.links import vpcd
+
+    return vpcd.open_card(rest, identity)
+
+
+def _open_faulty_card(rest: str, identity: CardIdentity) -> CardEnd:
+    from nfcbridge.links import faulty
+
+    inner, faults = faulty.parse_faults(rest)
+    return faulty.open_card(open_card(inner, identity), faults)
+
+
+def _open_faulty_reader(rest: str) -> ReaderEnd:
+    from nfcbridge.links import faulty
+
+    inner, faults = faulty.parse_faults(rest)
+    return faulty.open_reader(open_reader(inner), faults)
+
+
+def _nothing() -> str:
+    return ""
+
+
+def _vpcd_missing() -> str:
+    return "" if shutil.which("pcscd") else "pcscd with its vpcd driver: apt-get install pcscd vsmartcard-vpcd"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKind:
+    """A kind of link, for the table of `nfcbridge links` and for `open_card` and `open_reader`.
+
+    Attributes:
+        description: one line, for people.
+        example: a name that opens it.
+        level: what the frames are; None: those of the link inside.
+        uid: the rule for the UID, for people.
+        card: opens the card end, given what follows the colon; None if there is no card end.
+        reader: the same for the reader end.
+        missing: what this machine lacks to open it and how to get that; empty if nothing.
+    """
+
+    description: str
+    example: str
+    level: Level | None
+    uid: str
+    card: Callable[[str, CardIdentity], CardEnd] | None
+    reader: Callable[[str], ReaderEnd] | None
+    missing: Callable[[], str] = _nothing
+
+
+LINKS: Final[dict[str, LinkKind]] = {
+    "udp": LinkKind(
+        description="the UDP air of nfcpy, loopback unless another host is given",
+        example="udp:127.0.0.1:54321",
+        level=Level.BLOCKS,
+        uid="4, 7 or 10 octets",
+        card=_open_udp_card,
+        reader=_open_udp_reader,
+    ),
+    "memory": LinkKind(
+        description="inside one process, both ends by the same name",
+        example="memory:tag",
+        level=Level.BLOCKS,
+        uid="4, 7 or 10 octets",
+        card=_open_memory_card,
+        reader=_open_memory_reader,
+    ),
+    "vpcd": LinkKind(
+        description="a card in the virtual PC/SC reader of vsmartcard",
+        example="vpcd:127.0.0.1:35963",
+        level=Level.APDUS,
+        uid="not sent",
+        card=_open_vpcd_card,
+        reader=None,
+        missing=_vpcd_missing,
+    ),
+    "faulty": LinkKind(
+        description="any other link, with seeded faults: seed, loss, corrupt, delay (seconds), field",
+        example="faulty:udp:127.0.0.1:54321?seed=1&loss=0.01",
+        level=None,
+        uid="of the link inside",
+        card=_open_faulty_card,
+        reader=_open_faulty_reader,
+    ),
+}
+"""Every kind of link by the word before the first colon of its name."""
+
+
+def open_card(name: str, identity: CardIdentity) -> CardEnd:
+    """Open the card end of a link.
+
+    Args:
+        name: such as `udp:127.0.0.1:54321`; what is left out takes the default of that kind of link.
+        identity: what the card answers before the first block.
+
+    Raises:
+        ConfigError: no such link, or it has no card end; the message lists those that have one.
+        LinkError: it cannot be opened; the message says what to do.
+    """
+    prefix, _, rest = name.partition(":")
+    kind = LINKS.get(prefix)
+    if kind is None or kind.card is None:
+        raise ConfigError(f"no card can be put at {name}; what exists: {_examples(lambda kind: kind.card)}")
+    return kind.card(rest, identity)
+
+
+def open_reader(name: str) -> ReaderEnd:
+    """Open the reader end of a link.
+
+    Args:
+        name: such as `udp:127.0.0.1:54321`; what is left out takes the default of that kind of link.
+
+    Raises:
+        ConfigError: no such link, or it has no reader end; the message lists those that have one.
+        LinkError: it cannot be opened; the message says what to do.
+    """
+    prefix, _, rest = name.partition(":")
+    kind = LINKS.get(prefix)
+    if kind is None or kind.reader is None:
+        raise ConfigError(f"nothing can be read through {name}; what exists: {_examples(lambda kind: kind.reader)}")
+    return kind.reader(rest)
+
+
+def _examples(end: Callable[[LinkKind], object]) -> str:
+    return ", ".join(kind.example for kind in LINKS.values() if end(kind) is not None)
