@@ -1,0 +1,99 @@
+"""The NDEF message that carries our texts: exactly one NFC Forum Text record, and ndeflib behind these two functions.
+
+First octet of the record (NDEF 1.0):
+
+    b8    b7    b6    b5    b4    b3..b1
+    MB=1  ME=1  CF=0  SR    IL    TNF=1     SR: one octet of payload length instead of four; IL: an ID is there
+
+First octet of the payload (RTD Text 1.0):
+
+    b8      b7   b6..b1
+    UTF-16  RFU  length of the language code, 1..63
+"""
+
+from io import BytesIO
+from typing import Final
+
+import ndef
+
+from nfcbridge.errors import LocalProtocolError, RecordError
+
+MAX_MESSAGE: Final = 0xFFFE
+"""Octets of the longest message that an NLEN of two octets can announce; ndeflib never sees a longer one."""
+
+_MB_ME_CF_TNF: Final = 0b1110_0111
+_ONLY_RECORD_WELL_KNOWN: Final = 0b1100_0001
+_SR: Final = 0b0001_0000
+
+_UTF16: Final = 0b1000_0000
+_LANGUAGE_LENGTH: Final = 0b0011_1111
+
+_NO_TYPES: Final[dict[str, type[ndef.Record]]] = {}
+"""ndeflib then leaves the payload alone: its own Text reader takes UTF-16 without a mark in the machine's order."""
+
+
+def decode_text(message: bytes) -> str:
+    """Takes the text out of an NDEF message.
+
+    Args:
+        message: the whole NDEF message, at most `MAX_MESSAGE` octets.
+
+    Raises:
+        RecordError: the message is anything else than one Text record, or octets follow it.
+    """
+    if len(message) > MAX_MESSAGE:
+        raise RecordError(f"an NDEF message of {len(message)} octets, {MAX_MESSAGE} is the most")
+    # ndeflib gives the absolute URI (TNF 3) `urn:nfc:wkt:T` the same name as a Text record, so the TNF is ours to check.
+    if not message or message[0] & _MB_ME_CF_TNF != _ONLY_RECORD_WELL_KNOWN:
+        raise RecordError("the NDEF message is not one record of a well-known type")
+    stream = BytesIO(message)
+    try:
+        (record,) = ndef.message_decoder(stream, known_types=_NO_TYPES)
+    except Exception as error:  # UnicodeDecodeError and ValueError escape from it beside its DecodeError
+        raise RecordError(f"no NDEF record: {error}") from error
+    if record.type != "urn:nfc:wkt:T":
+        raise RecordError("the NDEF record is not a Text record")
+    # ndeflib stops after the last record, and checks lengths with `assert`, which `python -O` takes out.
+    declared = message[2] if message[0] & _SR else int.from_bytes(message[2:6])
+    if stream.tell() != len(message) or len(record.data) != declared:
+        raise RecordError("the NDEF message and its only record differ in length")
+    return _decode_payload(bytes(record.data))
+
+
+def encode_text(text: str, language: str = "en") -> bytes:
+    """Makes the NDEF message of one Text record in UTF-8, short or long as its length demands.
+
+    Args:
+        text: becomes at most `MAX_MESSAGE` octets with the 5 octets of header and language code `en` that a short
+            record has (up to 252 octets of text), or the 8 of a long one plus the code.
+        language: IANA language code, 1..63 ASCII characters.
+
+    Raises:
+        LocalProtocolError: the message would be too long, or the text or the language cannot be encoded.
+    """
+    try:
+        code = language.encode("ascii")
+        payload = bytes((len(code),)) + code + text.encode()
+    except ValueError as error:  # a lone surrogate, a language that is not ASCII or is longer than 255
+        raise LocalProtocolError(f"no Text record: {error}") from error
+    if not 1 <= len(code) <= _LANGUAGE_LENGTH:
+        raise LocalProtocolError("the language code of a Text record has 1 to 63 characters")
+    short = len(payload) <= 0xFF
+    if len(payload) + (4 if short else 7) > MAX_MESSAGE:
+        raise LocalProtocolError(f"a Text record of {len(payload)} octets, the message can have {MAX_MESSAGE}")
+    return b"".join(ndef.message_encoder([ndef.Record("urn:nfc:wkt:T", "", payload)]))
+
+
+def _decode_payload(payload: bytes) -> str:
+    """Takes the text out of a payload; without a byte order mark UTF-16 is big-endian (RTD Text)."""
+    length = payload[0] & _LANGUAGE_LENGTH if payload else 0
+    language, text = payload[1 : 1 + length], payload[1 + length :]
+    if not length or len(language) < length or not language.isascii():
+        raise RecordError("the Text record has no language code of ASCII characters")
+    encoding = "utf-8"
+    if payload[0] & _UTF16:
+        encoding = "utf-16" if text[:2] in {b"\xfe\xff", b"\xff\xfe"} else "utf-16-be"
+    try:
+        return text.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise RecordError(f"the text is not {encoding.upper()}") from error
