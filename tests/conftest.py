@@ -1,0 +1,67 @@
+"""What every test may use.
+
+`CI` in the environment decides about foreign peers (programs and libraries that are not ours): there a missing one
+fails the test, because nobody would read that it was skipped; elsewhere the test is skipped and says what to install.
+"""
+
+import importlib.util
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A deadline an example would fail on a busy machine; CI also draws the same examples every time.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def missing_peer(reason: str) -> NoReturn:
+    """Ends the test: a failure in CI, a skip elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+class Peers:
+    """Finds foreign peers, or ends the test as `missing_peer` does."""
+
+    def program(self, name: str, *, package: str) -> str:
+        """Returns the path of a program; `package` is Debian's name of what ships it."""
+        # Debian keeps pcscd and ip where the path of a plain user does not look.
+        found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        return found or missing_peer(f"{name} is not installed: apt-get install --no-install-recommends {package}")
+
+    def module(self, name: str, *, extra: str) -> None:
+        """Checks that a module can be imported; `extra` is the extra of nfcbridge that installs it."""
+        if importlib.util.find_spec(name) is None:
+            missing_peer(f"Python module {name} is not installed: pip install 'nfcbridge[{extra}]'")
+
+    def missing(self, reason: str) -> NoReturn:
+        """Ends the test: what it needs is not here, for another reason."""
+        missing_peer(reason)
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    return Peers()
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[int], int]:
+    """Returns a function: kind of socket (SOCK_STREAM, SOCK_DGRAM) to a port of 127.0.0.1 that is free now.
+
+    Another program may take the port before it is used. Where a server accepts port 0 and tells the real one, use that.
+    """
+
+    def find(kind: int) -> int:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return find
