@@ -1,0 +1,39 @@
+"""The Type 4 Tag: APDUs, the capability container, the NDEF file, the card and the reader's procedures, without I/O."""
+
+from nfcbridge.type4.apdu import SW, CommandAPDU, Ins, ResponseAPDU, describe_sw
+from nfcbridge.type4.card import Reaction, ReadUpTo, Report, RolledBack, Type4Card, WriteRefused
+from nfcbridge.type4.cc import NDEF_AID, NDEF_AID_1, CapabilityContainer, CardConfig, FileId
+from nfcbridge.type4.ndef_file import EMPTY_MESSAGE, Committed, NdefFile, WriteBegun, WriteContinued
+from nfcbridge.type4.reader import Procedure, TagInfo, WriteOrder, detect, read, run_procedure, select, write
+
+__all__ = [
+    "EMPTY_MESSAGE",
+    "NDEF_AID",
+    "NDEF_AID_1",
+    "SW",
+    "CapabilityContainer",
+    "CardConfig",
+    "CommandAPDU",
+    "Committed",
+    "FileId",
+    "Ins",
+    "NdefFile",
+    "Procedure",
+    "Reaction",
+    "ReadUpTo",
+    "Report",
+    "ResponseAPDU",
+    "RolledBack",
+    "TagInfo",
+    "Type4Card",
+    "WriteBegun",
+    "WriteContinued",
+    "WriteOrder",
+    "WriteRefused",
+    "describe_sw",
+    "detect",
+    "read",
+    "run_procedure",
+    "select",
+    "write",
+]
