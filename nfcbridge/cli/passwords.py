@@ -1,0 +1,68 @@
+"""Where passwords come from, and the one that the first start makes up. None is ever an argument of a command.
+
+A file, else the environment variable NFCBRIDGE_PASSWORD, else the terminal: command lines show in `ps`.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+PASSWORD_VARIABLE: Final = "NFCBRIDGE_PASSWORD"  # noqa: S105 - the variable's name
+
+MAX_PASSWORD_OCTETS: Final = 1024
+"""Longest password file that is read: more is surely another file, given by mistake."""
+
+_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # 31 signs without i, l, o, 0, 1: nobody types the wrong one
+_GROUPS: Final = 4
+_GROUP_SIGNS: Final = 4  # 16 of 31 signs are 79 bits
+
+
+def read_password_file(file: Path) -> str:
+    """Return a file's password: UTF-8, and one trailing newline (LF or CR LF) is not part of it.
+
+    Raises:
+        click.UsageError: the file cannot be read, is empty, is longer than 1,024 octets, or is not UTF-8.
+    """
+    try:
+        with file.open("rb") as stream:
+            octets = stream.read(MAX_PASSWORD_OCTETS + 1)
+    except OSError as exc:
+        raise click.UsageError(f"password file {file}: {exc.strerror}; give a file that can be read") from exc
+    if len(octets) > MAX_PASSWORD_OCTETS:
+        raise click.UsageError(
+            f"password file {file} has more than {MAX_PASSWORD_OCTETS} octets; give one with the password alone"
+        )
+    try:
+        password = octets.decode()
+    except UnicodeDecodeError as exc:
+        raise click.UsageError(f"password file {file} is not UTF-8 text; give one with the password alone") from exc
+    password = password.removesuffix("\n").removesuffix("\r") if password.endswith("\n") else password
+    if not password:
+        raise click.UsageError(f"password file {file} is empty; write the password into it")
+    return password
+
+
+def password_of(user: str, file: Path | None) -> str:
+    """Return the user's password: from the file, else from the environment, else from the terminal.
+
+    Raises:
+        click.UsageError: the file is not usable, or there is no terminal to ask at.
+    """
+    if file is not None:
+        return read_password_file(file)
+    if password := os.environ.get(PASSWORD_VARIABLE, ""):
+        return password
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"no password for {user}: give --password-file FILE or set {PASSWORD_VARIABLE}")
+    answer: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
+    return answer
+
+
+def make_password() -> str:
+    """Return a random password of 79 bits in four groups, easy to read from a screen and type into a phone."""
+    import secrets
+
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_SIGNS)) for _ in range(_GROUPS))
