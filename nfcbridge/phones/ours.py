@@ -1,0 +1,19 @@
+"""Our own reader procedures, with the fewest APDUs that a card of ours allows. Sans I/O."""
+
+from nfcbridge.phones.script import AnswerRead, Conversation, RequestWritten, Script, converse
+from nfcbridge.text import decode_text, encode_text
+from nfcbridge.type4 import detect, read, write
+
+
+def ours(conversation: Conversation) -> Script[None]:
+    """Our own reader with a card of ours: detect once, then one UPDATE and one READ where they fit."""
+    info = yield from detect()
+
+    def exchange(text: str) -> Script[str | None]:
+        yield from write(info, encode_text(text), ours=True)
+        yield RequestWritten(text)
+        answer = decode_text((yield from read(info)))
+        yield AnswerRead(answer)
+        return answer
+
+    yield from converse(conversation, exchange)
