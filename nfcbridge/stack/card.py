@@ -1,0 +1,360 @@
+"""The card's stack: the one place that knows the order of the layers on the card's side.
+
+    frame -> isodep.CardLink -> type4.Type4Card -> text -> framing -> RequestReceived
+    frame <- isodep.CardLink <- type4.Type4Card <- text <- framing <- answer()
+
+`CardStack` begins at the APDU (links such as vpcd), `BlockCardStack` puts ISO 14443-4 below it. Both have the same
+calls, do no I/O and read no clock: octets and `now` (seconds, any monotonic clock) in, events out.
+
+A held command: while a request is processed, the committing UPDATE and every READ of the NDEF file keep their
+response back, until the answer is in the file or the hold time has passed. Nobody else's command is ever held.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from nfcbridge import airtime, text
+from nfcbridge.errors import RecordError, RequestError
+from nfcbridge.framing import (
+    Answer,
+    Delivered,
+    Discarded,
+    Effect,
+    Exchange,
+    ExchangeConfig,
+    Execute,
+    Expired,
+    GiveUp,
+    Pipelined,
+    Publish,
+    RefuseWrites,
+    RollBack,
+    State,
+    format_answer,
+    parse_request,
+)
+from nfcbridge.isodep import SendFrame
+from nfcbridge.stack.events import (
+    AnswerExpired,
+    AnswerRead,
+    AnswerReady,
+    AnswerTooLarge,
+    FieldLost,
+    LateAnswer,
+    ReadWithoutLength,
+    Reason,
+    RequestBroken,
+    RequestGivenUp,
+    RequestReceived,
+    TagActivated,
+    TagDeselected,
+    WriteRefused,
+    WriteRolledBack,
+)
+from nfcbridge.stack.events import Event as StackEvent
+from nfcbridge.type4 import (
+    CardConfig,
+    Committed,
+    ReadUpTo,
+    Report,
+    RolledBack,
+    Type4Card,
+    WriteBegun,
+    WriteContinued,
+)
+from nfcbridge.type4 import WriteRefused as UpdateRefused
+
+Event = SendFrame | StackEvent
+
+NLEN_SIZE: Final = 2  # octets before the message in the file, mapping 2.0
+DEFAULT_FRAME_SIZE: Final = 256  # FSD and FSC where the link does not say: what phones and readers have
+MAX_SIZES: Final = 4096  # commands whose air time is counted for one exchange: a 32 kB message in 15-octet READs needs 2,200
+GATEWAY_TIMEOUT: Final = 504
+CONTENT_TOO_LARGE: Final = 413
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A command whose response is kept back until `until` at the latest.
+
+    Exactly one of the two is there: the response of the UPDATE that committed, or the READ that is still to be
+    executed.
+    """
+
+    until: float
+    response: bytes = b""
+    read: bytes = b""
+
+
+class CardStack:
+    """One tag from its APDUs up: give it APDUs and answers, send what it says.
+
+    Args:
+        card: the limits in the CC.
+        exchange: the times and policies of the one outstanding request.
+        language: the language code of the Text records that it writes.
+    """
+
+    def __init__(
+        self, card: CardConfig | None = None, exchange: ExchangeConfig | None = None, *, language: str = "en"
+    ) -> None:
+        self.config = card or CardConfig()
+        exchange = exchange or ExchangeConfig()
+        self.tag = Type4Card(self.config, exchange.idle)
+        self.exchange = Exchange(exchange)
+        self.frame_size = DEFAULT_FRAME_SIZE
+        self._language = language
+        self._sizes: list[tuple[int, int]] = []  # octets of (command, response) since the write began
+        self._command_size = 0
+        self._held: Held | None = None
+        self._message_id = b"null"
+        self._answer: AnswerReady | None = None  # of the answer in the file, until it was read to its end
+        self._committed_at = 0.0
+        self._length_read = True  # NLEN was read since the commit, in the same activation
+
+    # What the reader does
+
+    def receive(self, apdu: bytes, now: float) -> list[Event]:
+        """Take one command APDU; its response is the SendFrame in what this or a later call returns."""
+        events = self._timers(now)
+        self._command_size = len(apdu)
+        self._held = None  # a new command: nobody waits for the response of the last one
+        if self.exchange.state is State.PROCESSING and self.tag.reads_ndef_file(apdu):
+            until = self.exchange.hold_until(now)
+            if until is not None:
+                self._held = Held(until, read=apdu)
+                return events
+        return self._execute(apdu, events, now)
+
+    def _execute(self, apdu: bytes, events: list[Event], now: float) -> list[Event]:
+        response, report = self.tag.receive_command(apdu)
+        if report is None:
+            return self._send(response, events)
+        if isinstance(report, ReadUpTo):
+            self._send(response, events)
+            self._read_up_to(report, int.from_bytes(apdu[2:4], "big"), events, now)
+            return events
+        self._reported(report, events, now)
+        until = self.exchange.hold_until(now) if isinstance(report, Committed) else None
+        if until is None:
+            return self._send(response, events)
+        self._held = Held(until, response=response)
+        return events
+
+    def _send(self, response: bytes, events: list[Event]) -> list[Event]:
+        if len(self._sizes) < MAX_SIZES:
+            self._sizes.append((self._command_size, len(response)))
+        events.append(SendFrame(response))
+        return events
+
+    def activated(self, frame_size: int, now: float) -> list[Event]:
+        """The reader has activated the tag anew (RATS, or power on and reset of a PC/SC reader)."""
+        events = self._gone(now)
+        self.frame_size = frame_size
+        again = self.exchange.state not in {State.IDLE, State.WRITING}
+        self._apply(self.exchange.reactivated(now), events, now)
+        self._length_read = True
+        events.append(TagActivated(frame_size, again))
+        return events
+
+    def deselected(self, now: float) -> list[Event]:
+        """The reader has sent S(DESELECT)."""
+        events = self._gone(now)
+        events.append(TagDeselected())
+        return events
+
+    def field_lost(self, now: float) -> list[Event]:
+        """The field is gone. Only a half-written message goes with it."""
+        events = self._gone(now)
+        events.append(FieldLost())
+        return events
+
+    def _gone(self, now: float) -> list[Event]:
+        events = self._timers(now)
+        self._held = None
+        if self.tag.reset():
+            self._rolled_back(events, now)
+        return events
+
+    # What the application does
+
+    def answer(self, number: int, answer: Answer, now: float) -> list[Event]:
+        """Put the answer to request `number` into the file and send what was held for it.
+
+        An answer that the file cannot hold becomes a 413 without content. One that comes late is dropped.
+        """
+        events = self._timers(now)
+        self._put(number, answer, events, now)
+        return events
+
+    def _put(self, number: int, answer: Answer, events: list[Event], now: float) -> None:
+        message = self._encode(answer)
+        limit = self.config.file_size - NLEN_SIZE
+        if len(message) > limit:
+            events.append(AnswerTooLarge(number, len(message), limit))
+            answer = Answer(CONTENT_TOO_LARGE)
+            message = self._encode(answer)
+            if len(message) > limit:  # the messageID alone is too large to be echoed
+                self._message_id = b"null"
+                message = self._encode(answer)
+        effects = self.exchange.answered(number, message, now)
+        self._apply(effects, events, now)
+        if not any(isinstance(effect, Discarded) for effect in effects):
+            self._answer = AnswerReady(number, answer.status, len(message), now - self._committed_at)
+            events.append(self._answer)
+            self._release(events, now)
+
+    def _encode(self, answer: Answer) -> bytes:
+        return text.encode_text(
+            format_answer(Answer(answer.status, answer.content, self._message_id)), self._language
+        )
+
+    def _release(self, events: list[Event], now: float) -> None:
+        held, self._held = self._held, None
+        if held is None:
+            return
+        if held.read:
+            self._execute(held.read, events, now)
+        else:
+            self._send(held.response, events)
+
+    # Time
+
+    @property
+    def owes_reply(self) -> bool:
+        """The reader waits for us, silently: a command is held."""
+        return self._held is not None
+
+    @property
+    def held_until(self) -> float | None:
+        """The time at which the held command is answered at the latest."""
+        return self._held.until if self._held else None
+
+    def next_deadline(self) -> float | None:
+        """The time at which `handle_timer` is to be called, None if never."""
+        deadline = self.exchange.next_deadline()
+        held = self.held_until
+        if held is None:
+            return deadline
+        return held if deadline is None or held < deadline else deadline
+
+    def handle_timer(self, now: float) -> list[Event]:
+        """Let pass what is due at `now`; calling it early does nothing."""
+        events = self._timers(now)
+        if self._held is not None and now >= self._held.until:
+            self._release(events, now)  # the file now holds what the policy says while it is not ready
+        return events
+
+    def _timers(self, now: float) -> list[Event]:
+        events: list[Event] = []
+        deadline = self.exchange.next_deadline()
+        if deadline is not None and now >= deadline:
+            self._apply(self.exchange.handle_timer(now), events, now)
+        return events
+
+    # Reports of the tag go to the exchange, effects of the exchange to the tag
+
+    def _reported(self, report: Report, events: list[Event], now: float) -> None:
+        if isinstance(report, WriteBegun):
+            self._sizes.clear()
+            self._apply(self.exchange.write_begun(now), events, now)
+        elif isinstance(report, WriteContinued):
+            self._apply(self.exchange.write_continued(now), events, now)
+        elif isinstance(report, Committed):
+            self._commit(report.message, events, now)
+        elif isinstance(report, UpdateRefused):
+            reason = Reason.PROCESSING if self.exchange.state is State.PROCESSING else Reason.UNREAD
+            events.append(WriteRefused(reason))
+            self._apply(self.exchange.write_refused(now), events, now)
+        elif isinstance(report, RolledBack):
+            self._rolled_back(events, now)
+
+    def _rolled_back(self, events: list[Event], now: float) -> None:
+        events.append(WriteRolledBack())
+        self._apply(self.exchange.rolled_back(now), events, now)
+
+    def _commit(self, message: bytes, events: list[Event], now: float) -> None:
+        self._message_id = b"null"
+        self._answer = None
+        self._committed_at = now
+        self._length_read = False
+        effects = self.exchange.committed(now)
+        number = self.exchange.number
+        try:
+            request = parse_request(text.decode_text(message))
+        except RecordError as error:
+            self._broken(number, RequestError(str(error), status=400), effects, events, now)
+        except RequestError as error:
+            self._broken(number, error, effects, events, now)
+        else:
+            self._message_id = request.message_id
+            self._apply(effects, events, now)
+            events.append(RequestReceived(number, request, len(message)))
+
+    def _broken(
+        self, number: int, error: RequestError, effects: list[Effect], events: list[Event], now: float
+    ) -> None:
+        self._message_id = error.message_id
+        self._apply(effects, events, now)
+        events.append(RequestBroken(number, error.status, str(error)))
+        self._put(number, Answer(error.status), events, now)
+
+    def _read_up_to(self, report: ReadUpTo, start: int, events: list[Event], now: float) -> None:
+        if start < NLEN_SIZE:
+            self._length_read = True
+        answer = self._answer
+        if answer is not None and report.offset > NLEN_SIZE:
+            if not self._length_read:
+                events.append(ReadWithoutLength(answer.number))
+                self._length_read = True
+        self._apply(self.exchange.read_up_to(report.offset, report.end, now), events, now)
+
+    def _air_time(self) -> float:
+        return sum(airtime.command_time(command, response, self.frame_size) for command, response in self._sizes)
+
+    def _apply(self, effects: list[Effect], events: list[Event], now: float) -> None:
+        for effect in effects:
+            APPLY[type(effect)](self, effect, events, now)
+
+    def _publish(self, effect: Publish, _events: list[Event], _now: float) -> None:
+        self.tag.publish(effect.message)
+
+    def _refuse(self, effect: RefuseWrites, _events: list[Event], _now: float) -> None:
+        self.tag.refuse_writes = effect.refuse
+
+    def _roll_back(self, _effect: RollBack, events: list[Event], _now: float) -> None:
+        self.tag.rollback()
+        events.append(WriteRolledBack())
+
+    def _give_up(self, effect: GiveUp, events: list[Event], now: float) -> None:
+        events.append(RequestGivenUp(effect.number))
+        self._put(effect.number, Answer(GATEWAY_TIMEOUT), events, now)
+
+    def _delivered(self, _effect: Delivered, events: list[Event], _now: float) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            events.append(AnswerRead(answer.number, answer.status, answer.octets, answer.core, self._air_time()))
+
+    def _expired(self, effect: Expired, events: list[Event], _now: float) -> None:
+        self._answer = None
+        events.append(AnswerExpired(effect.number, not effect.unread))
+
+    def _discarded(self, effect: Discarded, events: list[Event], _now: float) -> None:
+        events.append(LateAnswer(effect.number))
+
+    def _nothing(self, _effect: Effect, _events: list[Event], _now: float) -> None:
+        """The stack told of it already, where it happened."""
+
+
+APPLY: Final[dict[type, Callable[..., None]]] = {
+    Publish: CardStack._publish,
+    RefuseWrites: CardStack._refuse,
+    RollBack: CardStack._roll_back,
+    GiveUp: CardStack._give_up,
+    Delivered: CardStack._delivered,
+    Expired: CardStack._expired,
+    Discarded: CardStack._discarded,
+    Execute: CardStack._nothing,
+    Pipelined: CardStack._nothing,
+}
