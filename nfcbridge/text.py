@@ -20,6 +20,8 @@ from nfcbridge.errors import LocalProtocolError, RecordError
 
 MAX_MESSAGE: Final = 0xFFFE
 """Octets of the longest message that an NLEN of two octets can announce; ndeflib never sees a longer one."""
+MAX_PAYLOAD: Final = MAX_MESSAGE - 7
+"""Octets of the longest payload: a long record has a header of 7 octets."""
 
 _MB_ME_CF_TNF: Final = 0b1110_0111
 _ONLY_RECORD_WELL_KNOWN: Final = 0b1100_0001
@@ -43,7 +45,7 @@ def decode_text(message: bytes) -> str:
     """
     if len(message) > MAX_MESSAGE:
         raise RecordError(f"an NDEF message of {len(message)} octets, {MAX_MESSAGE} is the most")
-    # ndeflib gives the absolute URI (TNF 3) `urn:nfc:wkt:T` the same name as a Text record, so the TNF is ours to check.
+    # The TNF is ours to check: ndeflib gives the absolute URI (TNF 3) `urn:nfc:wkt:T` the name of a Text record.
     if not message or message[0] & _MB_ME_CF_TNF != _ONLY_RECORD_WELL_KNOWN:
         raise RecordError("the NDEF message is not one record of a well-known type")
     stream = BytesIO(message)
@@ -64,23 +66,21 @@ def encode_text(text: str, language: str = "en") -> bytes:
     """Makes the NDEF message of one Text record in UTF-8, short or long as its length demands.
 
     Args:
-        text: becomes at most `MAX_MESSAGE` octets with the 5 octets of header and language code `en` that a short
-            record has (up to 252 octets of text), or the 8 of a long one plus the code.
+        text: with the language `en`, 7 octets are added to at most 252 octets of text and 10 to more.
         language: IANA language code, 1..63 ASCII characters.
 
     Raises:
-        LocalProtocolError: the message would be too long, or the text or the language cannot be encoded.
+        LocalProtocolError: the payload would be longer than `MAX_PAYLOAD`, or the text or the language has characters
+            that cannot be encoded.
     """
+    if not (language.isascii() and 1 <= len(language) <= _LANGUAGE_LENGTH):
+        raise LocalProtocolError(f"a language code has 1 to {_LANGUAGE_LENGTH} ASCII characters, {language!r} has not")
     try:
-        code = language.encode("ascii")
-        payload = bytes((len(code),)) + code + text.encode()
-    except ValueError as error:  # a lone surrogate, a language that is not ASCII or is longer than 255
-        raise LocalProtocolError(f"no Text record: {error}") from error
-    if not 1 <= len(code) <= _LANGUAGE_LENGTH:
-        raise LocalProtocolError("the language code of a Text record has 1 to 63 characters")
-    short = len(payload) <= 0xFF
-    if len(payload) + (4 if short else 7) > MAX_MESSAGE:
-        raise LocalProtocolError(f"a Text record of {len(payload)} octets, the message can have {MAX_MESSAGE}")
+        payload = b"%c%b%b" % (len(language), language.encode(), text.encode())
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f"a lone surrogate has no UTF-8: {error}") from error
+    if len(payload) > MAX_PAYLOAD:
+        raise LocalProtocolError(f"a Text record of {len(payload)} octets, {MAX_PAYLOAD} is the most")
     return b"".join(ndef.message_encoder([ndef.Record("urn:nfc:wkt:T", "", payload)]))
 
 

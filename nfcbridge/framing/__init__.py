@@ -13,9 +13,9 @@ from nfcbridge.framing.exchange import (
     Publish,
     RefuseWrites,
     RollBack,
-    State,
 )
 from nfcbridge.framing.message import Answer, Request, format_answer, format_request, parse_answer, parse_request
+from nfcbridge.framing.transitions import State
 
 __all__ = [
     "Answer",

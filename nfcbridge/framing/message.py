@@ -1,4 +1,4 @@
-"""A message as text: `{header}` or `{header},{content}`, which is a JSON array without its brackets.
+r"""A message as text: `{header}` or `{header},{content}`, which is a JSON array without its brackets.
 
     {"path":"/login","method":"POST","messageID":7},{"username":"operator","password":"..."}      request
     {"messageID":7,"statusCode":200},{"session":{...}}                                            answer
@@ -7,14 +7,15 @@ So one typed decode by msgspec between two brackets reads a good message. What f
 for the `messageID` that the answer 400 echoes: with a well-formed header it is known however broken the rest is.
 
 The `messageID` and the content stay raw JSON: 1.0 comes back as 1.0, and a number of 5,000 digits as itself.
-Lone surrogates (`"\\ud800"`) are refused, as JSON for exchange forbids them (RFC 7493); so is a byte order mark (RFC 8259).
+Lone surrogates (`"\ud800"`) are refused, as JSON for exchange forbids them (RFC 7493), and so is a byte order mark
+(RFC 8259).
 """
 
 from json import JSONDecoder
 from typing import Final, Generic, NoReturn, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, field
 from msgspec.json import Decoder
 
 from nfcbridge.errors import LocalProtocolError, RequestError, ResponseError
@@ -72,8 +73,8 @@ def parse_request(text: str) -> Request:
         RequestError: status 400, with the messageID of the header if that is a JSON object with one good messageID.
     """
     try:
-        header, content = _split(text, _REQUEST, _REQUEST_NAMES)
-        return Request(header.path, header.method, header.authorization, bytes(header.message_id), content)
+        header, content = _split(text, _REQUEST)
+        return Request(header.path, header.method, header.authorization, _id_of(header), content)
     except ValueError as error:
         raise RequestError(str(error), status=BAD_REQUEST, message_id=_find_id(text)) from error
 
@@ -85,8 +86,8 @@ def parse_answer(text: str) -> Answer:
         ResponseError: this is not an answer message.
     """
     try:
-        header, content = _split(text, _ANSWER, _ANSWER_NAMES)
-        return Answer(header.status, content, bytes(header.message_id))
+        header, content = _split(text, _ANSWER)
+        return Answer(header.status, content, _id_of(header))
     except ValueError as error:
         raise ResponseError(f"a broken answer: {error}") from error
 
@@ -97,8 +98,9 @@ def format_request(request: Request) -> str:
     Raises:
         LocalProtocolError: the content is not JSON, or a string has a lone surrogate.
     """
-    header = _RequestHeader(request.path, request.method, request.authorization, Raw(request.message_id))
+    message_id = UNSET if request.message_id == NO_ID else Raw(request.message_id)
     try:
+        header = _RequestHeader(request.path, request.method, request.authorization, message_id=message_id)
         return _join(msgspec.json.encode(header), request.content)
     except ValueError as error:
         raise LocalProtocolError(f"no request message: {error}") from error
@@ -116,49 +118,109 @@ def format_answer(answer: Answer) -> str:
         raise LocalProtocolError(f"no answer message: {error}") from error
 
 
-class _RequestHeader(Struct, gc=False, omit_defaults=True):
+class _Header(Struct, gc=False, omit_defaults=True, kw_only=True):
+    message_id: Raw | UnsetType = field(name="messageID", default=UNSET)
+
+
+class _RequestHeader(_Header, gc=False, omit_defaults=True):
     path: str
     method: str
     authorization: str | None = None
-    message_id: Raw = field(name="messageID", default=Raw(NO_ID))
 
 
-class _AnswerHeader(Struct, gc=False):
+class _AnswerHeader(_Header, gc=False):
     status: int = field(name="statusCode")
-    message_id: Raw = field(name="messageID", default=Raw(NO_ID))
 
 
-_Header = TypeVar("_Header", _RequestHeader, _AnswerHeader)
+H = TypeVar("H", bound=_Header)
 
 
-# Unknown keys of the header are ignored; a third element of the array, a second content, is not.
-class _Message(Struct, Generic[_Header], array_like=True, forbid_unknown_fields=True, gc=False):
-    header: _Header
+# Unknown keys of the header are ignored; a third element of the array, a second content, is refused.
+class _Message(Struct, Generic[H], array_like=True, forbid_unknown_fields=True, gc=False):
+    header: H
     content: Raw = Raw(b"")
-
-
-class _Identified(Struct, gc=False):
-    message_id: Raw = field(name="messageID")
 
 
 _REQUEST: Final = Decoder(_Message[_RequestHeader])
 _ANSWER: Final = Decoder(_Message[_AnswerHeader])
-_IDENTIFIED: Final = Decoder(_Identified)
+_ANY_HEADER: Final = Decoder(_Header)
 _RAW: Final = Decoder(Raw)
 
+_KNOWN: Final = ("path", "method", "authorization", "messageID", "statusCode")
+_QUOTED: Final = tuple(f'"{name}"'.encode() for name in _KNOWN)
+_ID_STARTS: Final = frozenset(b'"-0123456789')
 
-def _split(text: str, decoder: Decoder[_Message[_Header]], names: tuple[str, ...]) -> tuple[_Header, bytes]:
+
+def _split(text: str, decoder: Decoder[_Message[H]]) -> tuple[H, bytes]:
     """Reads header and content; ValueError says what is wrong."""
-    raise NotImplementedError
+    octets = text.encode()
+    try:
+        message = decoder.decode(b"[%b]" % octets)
+    except (DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    content = bytes(message.content)
+    # The whole header and little else. A doubled key is seldom, so first comes a look that is quick and sees too much.
+    head = octets[: len(octets) - len(content)]
+    if b"\\" in head or max(map(head.count, _QUOTED)) > 1:
+        names = _header_names(text)[0]
+        doubled = [name for name in _KNOWN if names.count(name) > 1]
+        if doubled:
+            raise ValueError(f"the header has {doubled[0]!r} twice")
+    return message.header, content
 
 
 def _join(header: bytes, content: bytes) -> str:
-    raise NotImplementedError
+    """Puts header and content together, the content checked and without white space; ValueError if it is not JSON."""
+    if content:
+        try:
+            header = b"%b,%b" % (header, msgspec.json.format(content, indent=-1))
+        except (DecodeError, RecursionError) as error:
+            raise ValueError(str(error)) from error
+    return header.decode()
+
+
+def _id_of(header: _Header) -> bytes:
+    return NO_ID if header.message_id is UNSET else bytes(header.message_id)
 
 
 def _check_id(message_id: bytes) -> None:
-    raise NotImplementedError
+    """Raises ValueError unless this is one JSON string, number or `null`."""
+    try:
+        raw = bytes(_RAW.decode(message_id))
+    except (DecodeError, RecursionError) as error:
+        raise ValueError(f"the messageID is not JSON: {error}") from error
+    if raw != message_id or (raw[0] not in _ID_STARTS and raw != NO_ID):
+        raise ValueError("the messageID is neither a string nor a number")
 
 
 def _find_id(text: str) -> bytes:
-    raise NotImplementedError
+    """Reads the messageID of a broken message: `null` unless its header is well-formed and has one good messageID."""
+    try:
+        names, header = _header_names(text)
+        message_id = _id_of(_ANY_HEADER.decode(header))
+        _check_id(message_id)
+    except (ValueError, DecodeError):
+        return NO_ID
+    return NO_ID if names.count("messageID") > 1 else message_id
+
+
+def _header_names(text: str) -> tuple[list[str], str]:
+    """Reads the object at the start of the text, whatever follows it: its keys, doubled ones too, and its own text."""
+    text = text.lstrip(" \t\n\r")
+    try:
+        members, end = _OBJECT_AT_START.raw_decode(text)
+    except RecursionError as error:
+        raise ValueError("the header is nested too deeply") from error
+    if not isinstance(members, tuple):
+        raise ValueError("the message does not begin with a header")  # noqa: TRY004, the peer's mistake
+    return [name for name, _ in members], text[:end]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Objects become tuples of their members. Numbers stay text: int() would refuse what has more than 4,300 digits.
+_OBJECT_AT_START: Final = JSONDecoder(
+    object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=_refuse_constant
+)
