@@ -59,7 +59,7 @@ class SW(IntEnum):
     OK = 0x9000, "done"
     NOT_STORED = 0x6581, "the octets could not be stored"
     WRONG_LENGTH = 0x6700, "wrong length"
-    ACCESS_DENIED = 0x6982, "the file is not writable"
+    ACCESS_DENIED = 0x6982, "access to the file is denied"
     NOT_NOW = 0x6985, "not possible in the present state, such as a write while a request is outstanding"
     NOTHING_SELECTED = 0x6986, "no file is selected"
     NOT_FOUND = 0x6A82, "file or application not found"
