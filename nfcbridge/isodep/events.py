@@ -53,7 +53,7 @@ class PresenceChecked(Struct, frozen=True, gc=False):
 
 
 class Retransmitted(Struct, frozen=True, gc=False):
-    """We sent a block again."""
+    """The frame before this was a repetition, or (at the reader) asks for one: the link is not clean."""
 
 
 class ResponseReceived(Struct, frozen=True, gc=False):
