@@ -146,8 +146,7 @@ _ANSWER: Final = Decoder(_Message[_AnswerHeader])
 _ANY_HEADER: Final = Decoder(_Header)
 _RAW: Final = Decoder(Raw)
 
-_KNOWN: Final = ("path", "method", "authorization", "messageID", "statusCode")
-_QUOTED: Final = tuple(f'"{name}"'.encode() for name in _KNOWN)
+_QUOTED_NAMES: Final = (b'"path"', b'"method"', b'"authorization"', b'"messageID"', b'"statusCode"')
 _ID_STARTS: Final = frozenset(b'"-0123456789')
 
 
@@ -156,16 +155,16 @@ def _split(text: str, decoder: Decoder[_Message[H]]) -> tuple[H, bytes]:
     octets = text.encode()
     try:
         message = decoder.decode(b"[%b]" % octets)
+        content = bytes(message.content)
+        # The whole header and little else. Doubled keys are seldom: first comes a look that is quick and sees too much.
+        head = octets[: len(octets) - len(content)]
+        if b"\\" in head or max(map(head.count, _QUOTED_NAMES)) > 1:
+            names = _header_names(text)[0]
+            doubled = [name for name in message.header.__struct_encode_fields__ if names.count(name) > 1]
+            if doubled:
+                raise ValueError(f"the header has {doubled[0]!r} twice")
     except (DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    content = bytes(message.content)
-    # The whole header and little else. A doubled key is seldom, so first comes a look that is quick and sees too much.
-    head = octets[: len(octets) - len(content)]
-    if b"\\" in head or max(map(head.count, _QUOTED)) > 1:
-        names = _header_names(text)[0]
-        doubled = [name for name in _KNOWN if names.count(name) > 1]
-        if doubled:
-            raise ValueError(f"the header has {doubled[0]!r} twice")
     return message.header, content
 
 
@@ -199,7 +198,7 @@ def _find_id(text: str) -> bytes:
         names, header = _header_names(text)
         message_id = _id_of(_ANY_HEADER.decode(header))
         _check_id(message_id)
-    except (ValueError, DecodeError):
+    except (ValueError, DecodeError, RecursionError):
         return NO_ID
     return NO_ID if names.count("messageID") > 1 else message_id
 
@@ -207,10 +206,7 @@ def _find_id(text: str) -> bytes:
 def _header_names(text: str) -> tuple[list[str], str]:
     """Reads the object at the start of the text, whatever follows it: its keys, doubled ones too, and its own text."""
     text = text.lstrip(" \t\n\r")
-    try:
-        members, end = _OBJECT_AT_START.raw_decode(text)
-    except RecursionError as error:
-        raise ValueError("the header is nested too deeply") from error
+    members, end = _OBJECT_AT_START.raw_decode(text)
     if not isinstance(members, tuple):
         raise ValueError("the message does not begin with a header")  # noqa: TRY004, the peer's mistake
     return [name for name, _ in members], text[:end]
