@@ -45,6 +45,11 @@ MAX_CONTENT: Final = 32_765
 # Octets of a body before it is made compact: indented JSON of the largest content, and an end to endless streams.
 MAX_BODY: Final = 4 * MAX_CONTENT
 
+# Status codes (RFC 9110, section 15).
+FINAL_STATUSES: Final = range(200, 600)
+REDIRECTIONS: Final = range(300, 400)
+ERRORS: Final = 400  # and above
+
 # Controls, space and backslash are in no request target, and some applications read a backslash as a slash.
 _FORBIDDEN_IN_TARGET: Final = re.compile(r"[\x00-\x20\x7f\\#]")
 _FORBIDDEN_IN_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -206,8 +211,8 @@ class _Call:
                 self._chunks.append(body)
             if not message.get("more_body", False):
                 self._complete(b"".join(self._chunks))
-        elif kind == "http.response.start" and not self._status and 200 <= message["status"] <= 599:
-            self._status = message["status"]
+        elif kind == "http.response.start" and not self._status and message["status"] in FINAL_STATUSES:
+            self._status = int(message["status"])
             for name, value in message.get("headers", ()):
                 if name == b"content-type":
                     self._json = _JSON_MEDIA_TYPE.match(value) is not None
@@ -216,13 +221,13 @@ class _Call:
 
     def _complete(self, body: bytes) -> None:
         status = self._status
-        if 300 <= status <= 399:
+        if status in REDIRECTIONS:
             self.settle(502, problem=f"the application redirected ({status}): no message can say where to")
-        elif not body or self._request.method == "HEAD" or (status >= 400 and self._drop_error_content):
+        elif not body or self._request.method == "HEAD" or (status >= ERRORS and self._drop_error_content):
             self.settle(status)
         else:
             content = compact_json(body) if self._json else None
-            if content is None and status >= 400:
+            if content is None and status >= ERRORS:
                 self.settle(status)  # the status says more than a 502 would
             elif content is None:
                 self.settle(502, problem="the application answered other than JSON")

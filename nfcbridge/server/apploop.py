@@ -128,7 +128,7 @@ class AppLoop:
         self._started: Future[None] = Future()
         self._stopping = asyncio.Event()
         self._state: dict[str, Any] = {}
-        self._pending: set[Future[Answer]] = set()
+        self._pending: set[PendingAnswer] = set()
         self._servers: list[HttpServer] = []
 
     def __enter__(self) -> Self:
@@ -194,7 +194,7 @@ class AppLoop:
             raise LocalProtocolError("this loop was not started")
         pending = PendingAnswer(request.message_id)
         self._pending.add(pending)
-        pending.add_done_callback(self._pending.discard)
+        pending.add_done_callback(self._forget)
         try:
             self._loop.call_soon_threadsafe(self._begin, pending, request, client)
         except RuntimeError:  # closed, and nobody else settles this one any more
@@ -213,7 +213,7 @@ class AppLoop:
             LinkError: the address cannot be had.
             LocalProtocolError: the loop was not started.
         """
-        from nfcbridge.server.http import HttpServer, bind  # noqa: PLC0415 uvicorn is heavy, and HTTP is optional
+        from nfcbridge.server.http import HttpServer, bind  # uvicorn is heavy, and HTTP is optional
 
         if self._loop is None:
             raise LocalProtocolError("this loop was not started")
@@ -247,6 +247,9 @@ class AppLoop:
             self._report(str(error), None)
         except TimeoutError:
             self._report(f"the application did not clean up within {CLEAN_UP_TIMEOUT:g} s", None)
+
+    def _forget(self, pending: Future[Answer]) -> None:
+        self._pending.discard(pending)
 
     def _begin(self, pending: PendingAnswer, request: Request, client: str) -> None:
         call = call_app(

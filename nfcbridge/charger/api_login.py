@@ -1,0 +1,55 @@
+"""Login and logout."""
+
+import msgspec
+
+from nfcbridge.charger.controller import Controller
+from nfcbridge.charger.operation import Call
+from nfcbridge.charger.policy import NotLoggedIn, not_logged_in
+from nfcbridge.charger.sessions import SESSION_TIMEOUT
+
+
+class LoginToken(msgspec.Struct, frozen=True):
+    """A token for one attempt: 32 printable ASCII characters."""
+
+    token: str
+
+
+class LoginRequest(msgspec.Struct, frozen=True):
+    """Who, and the password hashed with the token: 64 hexadecimal digits in lower case."""
+
+    username: str
+    password: str
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """The session that a login opened; the timeout is in seconds."""
+
+    session_id: str
+    username: str
+    role: str
+    timeout: int
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """The answer to a login."""
+
+    logged_in: bool
+    session: SessionInfo
+
+
+async def get_login(controller: Controller, call: Call[None]) -> LoginToken:
+    """A token; the client's previous one is void."""
+    return LoginToken(controller.logins.issue_token(call.client))
+
+
+async def post_login(controller: Controller, call: Call[LoginRequest]) -> LoggedIn:
+    """A session. Refused with 401 or 429."""
+    session = controller.logins.attempt(call.client, call.body.username, call.body.password, call.now)
+    return LoggedIn(True, SessionInfo(session.id, session.role, session.role, int(SESSION_TIMEOUT)))
+
+
+async def post_logout(controller: Controller, call: Call[None]) -> NotLoggedIn:
+    """The end of the session."""
+    if call.session is not None:
+        controller.sessions.close(call.session.id)
+    return not_logged_in("Logged out")

@@ -1,0 +1,190 @@
+"""One operation of the interface: a row of the route table, and what runs it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from msgspec.json import Decoder
+from starlette.types import Receive, Scope, Send
+
+from nfcbridge.charger import policy
+from nfcbridge.charger.controller import Controller
+from nfcbridge.charger.policy import RefusedError
+from nfcbridge.charger.roles import EVERYONE, Role
+from nfcbridge.charger.sessions import Session
+
+# Octets of a request body; an NFC message has at most half of that.
+MAX_BODY: Final = 65_536
+# Characters of a path, decoded: the longest key has 256.
+MAX_PATH: Final = 1_024
+# Octets of a query: 4,000 characters, each of at most 12 octets when percent-encoded.
+MAX_QUERY: Final = 49_152
+
+# Answers carry tokens, session ids and names: nobody keeps them, and nobody takes them for anything but JSON.
+_HEADERS: Final = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_BEARER: Final = "bearer "
+
+Body = TypeVar("Body")
+
+
+class Evidence(StrEnum):
+    """How it is known that the controller does this."""
+
+    DOCUMENTED = "documented"
+    PREDECESSOR = "predecessor"
+    INFERRED = "inferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """One call of an operation.
+
+    Attributes:
+        client: who calls: the address of an HTTP peer, or the name of an NFC link.
+        session: the session; None only where none is needed.
+        body: what was sent, as the operation's request type.
+        now: seconds, by the controller's clock.
+        path_parameters: such as userId.
+        query: the query as it was sent.
+    """
+
+    client: str
+    session: Session | None
+    body: Body
+    now: float
+    path_parameters: dict[str, str]
+    query: bytes
+
+
+Handler = Callable[[Controller, Call[Any]], Awaitable[msgspec.Struct]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A row of the route table.
+
+    Attributes:
+        name: unique; the operationId of the OpenAPI document.
+        method: capital letters.
+        path: below the base path, parameters in braces.
+        summary: one line for people.
+        evidence: of method and path.
+        handler: does it.
+        response: what it answers with status 200, beside `Failed`.
+        request: the type of the JSON body; None: a body is not looked at.
+        roles: who may; None: anybody, without a session.
+        refusal: the form in which a failure of it is told.
+        max_body: octets.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    evidence: Evidence
+    handler: Handler
+    response: type
+    request: type | None = None
+    roles: frozenset[Role] | None = EVERYONE
+    refusal: Callable[[str], msgspec.Struct] = policy.failed
+    max_body: int = MAX_BODY
+
+
+class Endpoint:
+    """An ASGI application: all operations of one path.
+
+    Args:
+        controller: what they work on.
+        operations: those of this path; none: every call with a session is a 404.
+    """
+
+    def __init__(self, controller: Controller, operations: list[Operation]) -> None:
+        self._controller = controller
+        self._operations = {operation.method: operation for operation in operations}
+        self._decoders: dict[str, Decoder[Any]] = {o.method: Decoder(o.request) for o in operations if o.request}
+        if "GET" in self._operations:
+            self._operations["HEAD"] = self._operations["GET"]
+        # Only a path of which every operation is open tells a stranger which methods it has.
+        self._open = bool(operations) and all(operation.roles is None for operation in operations)
+        self._refusal = operations[0].refusal if operations else policy.failed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        status, headers = 200, policy.Headers()
+        try:
+            answer = await self._run(scope, receive)
+        except RefusedError as refusal:
+            status, headers = refusal.status, refusal.headers
+            answer = self._refusal(str(refusal))
+        await respond(send, status, answer, headers)
+
+    async def _run(self, scope: Scope, receive: Receive) -> msgspec.Struct:
+        controller = self._controller
+        now = controller.clock()
+        session = controller.sessions.use(session_id(scope), now)
+        if session is None and not self._open:
+            raise policy.no_session()
+        if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
+            raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "path or query too long")
+        operation = self._find(scope["method"])
+        if operation.roles is not None and (session is None or session.role not in operation.roles):
+            raise RefusedError(HTTPStatus.FORBIDDEN, "not allowed for this user")
+        body = None
+        decoder = self._decoders.get(operation.method)
+        if decoder is not None:
+            body = policy.decode_body(await read_body(receive, operation.max_body), decoder)
+            if isinstance(body, policy.Failed):
+                return body
+        client = scope.get("client")
+        call = Call(client[0] if client else "", session, body, now, scope["path_params"], scope["query_string"])
+        return await operation.handler(controller, call)
+
+    def _find(self, method: str) -> Operation:
+        if not self._operations:
+            raise RefusedError(HTTPStatus.NOT_FOUND, "invalid path")
+        operation = self._operations.get(method)
+        if operation is None:
+            raise policy.wrong_method(self._operations)
+        return operation
+
+
+def session_id(scope: Scope) -> str:
+    """The session id of the first Authorization header: raw as documented, or as a bearer token; else empty."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            given: str = value.decode("latin-1")
+            return given[len(_BEARER) :].strip() if given[: len(_BEARER)].lower() == _BEARER else given
+    return ""
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The body of a request.
+
+    Raises:
+        RefusedError: 413, it has more than `limit` octets; 400, the client went away in the middle of it.
+    """
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "the request ended early")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {limit} octets")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def respond(send: Send, status: int, answer: msgspec.Struct, headers: policy.Headers) -> None:
+    """Send an answer as compact JSON."""
+    body = msgspec.json.encode(answer)
+    every = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": every})
+    await send({"type": "http.response.body", "body": body})

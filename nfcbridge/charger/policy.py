@@ -1,0 +1,118 @@
+"""What a call is answered with when it cannot be done: the one place that decides it.
+
+    application failure     200   {"success": false, "cause": "missing parameter 'tags'"}
+    not JSON                400
+    no session              401   also for an unknown path or a wrong method
+    not for this role       403
+    unknown path            404
+    wrong method            405   with Allow
+    body or answer too big  413
+    path or query too long  414
+    failed logins           429   with Retry-After
+    our fault               500
+
+From 400 on the content is for people who use HTTP. NFC has no content there (API reference, "Request/Response
+messaging"), which is why an application failure, whose cause an app has to see, is a success by its status.
+"""
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec.json import Decoder
+
+from nfcbridge.errors import RequestError
+
+T = TypeVar("T")
+Headers = list[tuple[bytes, bytes]]
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """An application failure, and what people are told of any other."""
+
+    success: bool = False
+    cause: str
+
+
+class NotLoggedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for login and logout."""
+
+    logged_in: bool = False
+    message: str
+
+
+def failed(text: str) -> Failed:
+    """The usual form of a failure."""
+    return Failed(cause=text)
+
+
+def not_logged_in(text: str) -> NotLoggedIn:
+    """The form that login and logout have."""
+    return NotLoggedIn(message=text)
+
+
+class RefusedError(RequestError):
+    """A call that is refused with a status of 400 or more.
+
+    Args:
+        status: the status.
+        message: what is wrong, for people.
+        headers: more headers of the response.
+    """
+
+    def __init__(self, status: int, message: str, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        super().__init__(message, status=int(status))
+        self.headers: Headers = list(headers)
+
+
+_NOT_LOGGED_IN: Final = "Not logged in"
+
+
+def no_session() -> RefusedError:
+    """401; the scheme named is the one that is tolerated, since HTTP wants one named (RFC 9110, section 11.6.1)."""
+    return RefusedError(HTTPStatus.UNAUTHORIZED, _NOT_LOGGED_IN, headers=[(b"www-authenticate", b"Bearer")])
+
+
+def wrong_method(allowed: Iterable[str]) -> RefusedError:
+    """405."""
+    return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", headers=[allow(allowed)])
+
+
+def allow(methods: Iterable[str]) -> tuple[bytes, bytes]:
+    """The Allow header."""
+    return (b"allow", ", ".join(methods).encode("ascii"))
+
+
+# msgspec says: Object missing required field `name` - at `$.params[0]`; Expected `str`, got `int` - at `$.username`.
+_MISSING: Final = re.compile(r"missing required field `(?P<name>[^`]*)`")
+_WHERE: Final = re.compile(r" - at `(?:.*\.)?(?P<name>\w+)(?:\[[^\]]*\])*`$")
+
+
+def decode_body(body: bytes, decoder: Decoder[T]) -> T | Failed:
+    """The body as the decoder's type; what is wrong with it when it is JSON that lacks or mistypes something.
+
+    Raises:
+        RefusedError: 400, not JSON.
+    """
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder does not look into what it skips
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        return failed(_cause(str(error), decoder.type))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "not JSON") from error
+
+
+def _cause(fault: str, expected: Any) -> str:  # noqa: ANN401, a type is anything that msgspec decodes
+    missing = _MISSING.search(fault)
+    if missing:
+        return f"missing parameter '{missing['name']}'"
+    where = _WHERE.search(fault)
+    if where:
+        return f"invalid parameter '{where['name']}'"
+    # Not an object at all: it has not even the first of what is needed.
+    required = [field.encode_name for field in msgspec.structs.fields(expected) if field.required]
+    return f"missing parameter '{required[0]}'" if required else "invalid parameter 'body'"
