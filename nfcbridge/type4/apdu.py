@@ -45,7 +45,7 @@ class Ins(IntEnum):
 
 
 class SW(IntEnum):
-    """The status words of a Type 4 Tag, in the reader's words: what the card found wrong."""
+    """The status words of a Type 4 Tag, each with what it says to people."""
 
     words: str
 
@@ -151,7 +151,7 @@ class CommandAPDU(msgspec.Struct, frozen=True, gc=False):
         if size == _EXTENDED:  # 2E
             return cls(cla, ins, p1, p2, b"", length or MAX_NE, extended=True)
         end = _EXTENDED + length
-        if length and size == end:  # 3E
+        if size == end:  # 3E; a length of 0 was 2E
             return cls(cla, ins, p1, p2, octets[_EXTENDED:], None, extended=True)
         if length and size == end + 2:  # 4E
             ne = int.from_bytes(octets[end:], "big")

@@ -183,6 +183,12 @@ def test_a_write_uses_extended_commands_only_where_255_octets_are_not_enough() -
     )
 
 
+def test_255_octets_go_in_a_short_command_and_256_in_an_extended_one() -> None:
+    info = TagInfo(mle=255, mlc=0xFFFF, file_size=0x1000)
+    hold(write(info, bytes(253), ours=True), [("00D60000 FF 00FD" + "00" * 253, "9000")])
+    hold(write(info, bytes(254), ours=True), [("00D60000 000100 00FE" + "00" * 254, "9000")])
+
+
 @pytest.mark.parametrize(
     ("message", "chunk"), [(246, 1), (247, 2), (32_765, 133)], ids=["fits", "one octet more", "fills the file"]
 )
