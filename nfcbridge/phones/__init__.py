@@ -10,13 +10,13 @@ phone.py      plays a script over the reader end of a link
 from nfcbridge.phones.android import AndroidStyle, android
 from nfcbridge.phones.nfcpy import nfcpy
 from nfcbridge.phones.ours import ours
-from nfcbridge.phones.phone import Arrival, Phone, Played
+from nfcbridge.phones.phone import Arrival, Played, ScriptedPhone
 from nfcbridge.phones.script import (
     AnswerRead,
     Conversation,
     PresenceCheck,
     Reactivate,
-    RequestWritten,
+    RequestBegun,
     Script,
     Step,
 )
@@ -26,12 +26,12 @@ __all__ = [
     "AnswerRead",
     "Arrival",
     "Conversation",
-    "Phone",
     "Played",
     "PresenceCheck",
     "Reactivate",
-    "RequestWritten",
+    "RequestBegun",
     "Script",
+    "ScriptedPhone",
     "Step",
     "android",
     "nfcpy",

@@ -9,12 +9,10 @@ from nfcbridge.phones.script import (
     SELECT_APPLICATION,
     SELECT_CC,
     SELECT_NDEF_FILE,
-    AnswerRead,
     Conversation,
     Limits,
     PresenceCheck,
     Reactivate,
-    RequestWritten,
     Script,
     converse,
     parse_limits,
@@ -96,7 +94,6 @@ def write_by_length_first(limits: Limits, text: str) -> Script[int]:
     yield from write_octets(limits, 0, b"\0\0")
     yield from write_octets(limits, 2, message)
     yield from write_octets(limits, 0, len(message).to_bytes(2))
-    yield RequestWritten(text)
     return len(message)
 
 
@@ -104,11 +101,9 @@ def read(limits: Limits, size: int) -> Script[str | None]:
     """`Ndef.getNdefMessage`: as many octets as Android believes in; null when they are not one whole message."""
     message = yield from read_message(limits, size)
     try:
-        text = decode_text(message)
+        return decode_text(message)
     except RecordError:
-        text = None
-    yield AnswerRead(text)
-    return text
+        return None
 
 
 def close_and_connect(text: str) -> Script[str | None]:
@@ -129,9 +124,8 @@ def read_at_once(text: str) -> Script[str | None]:
 
 
 def read_nothing(text: str) -> Script[str | None]:
-    """Write; where discovery saw NLEN 0, Android has an empty answer for the life of the tag, and asks nobody for it."""
+    """Write, and read nothing: where discovery saw NLEN 0, Android believes in an empty tag for as long as it stays."""
     yield from write(text)
-    yield AnswerRead(None)
     return None
 
 

@@ -7,10 +7,8 @@ from nfcbridge.phones.script import (
     SELECT_APPLICATION,
     SELECT_CC,
     SELECT_NDEF_FILE,
-    AnswerRead,
     Conversation,
     Limits,
-    RequestWritten,
     Script,
     converse,
     parse_limits,
@@ -28,18 +26,18 @@ def nfcpy(conversation: Conversation) -> Script[None]:
     cc = yield from transceive(READ_CC_LENGTH)
     cc += yield from transceive(READ_REST_OF_CC)
     limits = parse_limits(cc)
-    yield from nfcpy_read(limits)
-    yield from converse(conversation, lambda text: nfcpy_exchange(limits, text))
+    yield from read_file(limits)
+    yield from converse(conversation, lambda text: exchange(limits, text))
 
 
-def nfcpy_read(limits: Limits) -> Script[bytes]:
+def read_file(limits: Limits) -> Script[bytes]:
     """Select the file, read NLEN, read the message."""
     yield from transceive(SELECT_NDEF_FILE)
     nlen = int.from_bytes((yield from transceive(READ_NLEN)))
     return (yield from read_message(limits, nlen))
 
 
-def nfcpy_exchange(limits: Limits, text: str) -> Script[str | None]:
+def exchange(limits: Limits, text: str) -> Script[str | None]:
     """NLEN and message in one UPDATE where they fit, else zeros for NLEN with the first chunk and NLEN last."""
     message = encode_text(text)
     nlen = len(message).to_bytes(2)
@@ -48,7 +46,4 @@ def nfcpy_exchange(limits: Limits, text: str) -> Script[str | None]:
     else:
         yield from write_octets(limits, 0, bytes(2) + message)
         yield from write_octets(limits, 0, nlen)
-    yield RequestWritten(text)
-    answer = decode_text((yield from nfcpy_read(limits)))
-    yield AnswerRead(answer)
-    return answer
+    return decode_text((yield from read_file(limits)))

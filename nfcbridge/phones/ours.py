@@ -1,6 +1,6 @@
 """Our own reader procedures, with the fewest APDUs that a card of ours allows. Sans I/O."""
 
-from nfcbridge.phones.script import AnswerRead, Conversation, RequestWritten, Script, converse
+from nfcbridge.phones.script import Conversation, Script, converse
 from nfcbridge.text import decode_text, encode_text
 from nfcbridge.type4 import detect, read, write
 
@@ -11,9 +11,6 @@ def ours(conversation: Conversation) -> Script[None]:
 
     def exchange(text: str) -> Script[str | None]:
         yield from write(info, encode_text(text), ours=True)
-        yield RequestWritten(text)
-        answer = decode_text((yield from read(info)))
-        yield AnswerRead(answer)
-        return answer
+        return decode_text((yield from read(info)))
 
     yield from converse(conversation, exchange)

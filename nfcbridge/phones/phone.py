@@ -53,7 +53,7 @@ class Played(Struct, frozen=True):
     frames: tuple[tuple[bool, bytes], ...]
 
 
-class Phone:
+class ScriptedPhone:
     """Plays scripts over the reader end of a link of blocks.
 
     Args:

@@ -5,8 +5,8 @@ A script is a generator. What it yields is a step for whoever has the tag, and w
     bytes                   a command APDU         -> the response APDU
     Reactivate()            S(DESELECT), wake-up, RATS (an app that closes and connects)    -> b""
     PresenceCheck()         R(NAK): is the tag still there?                                 -> b""
-    RequestWritten(text)    news for who watches: this request is on the tag now            -> b""
-    AnswerRead(text)        this came back; None: what Android makes null of                -> b""
+    RequestBegun(text)      news for who watches: the app begins to write this request      -> b""
+    AnswerRead(text)        and has this answer; None: what Android makes null of           -> b""
 
 An app's requests are a generator too (`Conversation`): it yields the text of a request message and is sent the
 text of the answer, so that every phone can carry every conversation.
@@ -34,8 +34,8 @@ class PresenceCheck(Struct, frozen=True):
     """Ask whether the tag is there, as Android does every 125 ms while it has nothing else to say."""
 
 
-class RequestWritten(Struct, frozen=True):
-    """News: the whole request is written.
+class RequestBegun(Struct, frozen=True):
+    """News: the app has a request; what it takes to carry it comes next.
 
     Attributes:
         text: the request message.
@@ -45,7 +45,7 @@ class RequestWritten(Struct, frozen=True):
 
 
 class AnswerRead(Struct, frozen=True):
-    """News: the answer was read.
+    """News: the app has the answer.
 
     Attributes:
         text: the answer message; None when the phone's API gave null.
@@ -54,7 +54,7 @@ class AnswerRead(Struct, frozen=True):
     text: str | None
 
 
-Step = bytes | Reactivate | PresenceCheck | RequestWritten | AnswerRead
+Step = bytes | Reactivate | PresenceCheck | RequestBegun | AnswerRead
 Script = Generator[Step, bytes, Result]
 Conversation = Generator[str, str | None, None]
 
@@ -159,7 +159,9 @@ def converse(conversation: Conversation, exchange: Callable[[str], Script[str | 
             request = next(conversation) if answer is None else conversation.send(answer)
         except StopIteration:
             return
+        yield RequestBegun(request)
         answer = yield from exchange(request)
+        yield AnswerRead(answer)
         if answer is None:
             conversation.close()
             return
