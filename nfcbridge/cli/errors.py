@@ -74,3 +74,8 @@ def print_error(message: str) -> None:
 def print_warning(message: str) -> None:
     """Print one line on stderr: what may surprise."""
     click.echo(f"nfcbridge: warning: {' '.join(message.split())}", err=True)
+
+
+def print_notice(message: str) -> None:
+    """Print one line on stderr: what the user must know and stdout, read by programs, is no place for."""
+    click.echo(f"nfcbridge: {' '.join(message.split())}", err=True)

@@ -19,12 +19,16 @@ ROLES: Final = ("manufacturer", "installer", "operator", "user")
 
 MAX_PORT: Final = 0xFFFF
 
+MAX_LANGUAGE: Final = 63
+"""A Text record has six bits for the length of its language code."""
+
 _DURATION: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>ms|s)")
 _ENDPOINT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5})")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _APP_NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
-class Octets(click.ParamType):
+class Octets(click.ParamType[bytes]):
     """Octets in hex; spaces and colons between them are ignored.
 
     Args:
@@ -55,7 +59,7 @@ class Octets(click.ParamType):
         self.fail(message, param, ctx)
 
 
-class Number(click.ParamType):
+class Number(click.ParamType[int]):
     """A whole number in a range, decimal or as 0x7FFF.
 
     Args:
@@ -82,7 +86,7 @@ class Number(click.ParamType):
         return number
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A time with its unit, in seconds for the program.
 
     Args:
@@ -110,7 +114,7 @@ class Duration(click.ParamType):
         return seconds
 
 
-class Endpoint(click.ParamType):
+class Endpoint(click.ParamType[str | None]):
     """`HOST:PORT`, or `none` (the program sees None)."""
 
     name = "host:port"
@@ -129,7 +133,7 @@ class Endpoint(click.ParamType):
         return value
 
 
-class RoleFile(click.ParamType):
+class RoleFile(click.ParamType[tuple[str, Path]]):
     """`ROLE=FILE`: a role, and the file that has its password."""
 
     name = "role=file"
@@ -148,7 +152,7 @@ class RoleFile(click.ParamType):
         return role, Path(file)
 
 
-class AppName(click.ParamType):
+class AppName(click.ParamType[str]):
     """`MODULE:APP`: where an ASGI application is found; it is imported when the server starts."""
 
     name = "module:app"
@@ -157,6 +161,18 @@ class AppName(click.ParamType):
         """See the class."""
         if _APP_NAME.fullmatch(value) is None:
             self.fail(f"{value!r} is not MODULE:APP, such as package.module:app", param, ctx)
+        return value
+
+
+class Language(click.ParamType[str]):
+    """The language of Text records: an IANA code of at most 63 signs."""
+
+    name = "language"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See the class."""
+        if len(value) > MAX_LANGUAGE or _LANGUAGE.fullmatch(value) is None:
+            self.fail(f"{value!r} is no language code of at most {MAX_LANGUAGE} signs, such as en or de-CH", param, ctx)
         return value
 
 

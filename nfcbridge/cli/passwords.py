@@ -1,4 +1,4 @@
-"""Where passwords come from, and the one that the first start makes up. None is ever an argument of a command.
+"""Where passwords come from. None is ever an argument of a command.
 
 A file, else the environment variable NFCBRIDGE_PASSWORD, else the terminal: command lines show in `ps`.
 """
@@ -14,10 +14,6 @@ PASSWORD_VARIABLE: Final = "NFCBRIDGE_PASSWORD"  # noqa: S105 - the variable's n
 
 MAX_PASSWORD_OCTETS: Final = 1024
 """Longest password file that is read: more is surely another file, given by mistake."""
-
-_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # 31 signs without i, l, o, 0, 1: nobody types the wrong one
-_GROUPS: Final = 4
-_GROUP_SIGNS: Final = 4  # 16 of 31 signs are 79 bits
 
 
 def read_password_file(file: Path) -> str:
@@ -59,10 +55,3 @@ def password_of(user: str, file: Path | None) -> str:
         raise click.UsageError(f"no password for {user}: give --password-file FILE or set {PASSWORD_VARIABLE}")
     answer: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
     return answer
-
-
-def make_password() -> str:
-    """Return a random password of 79 bits in four groups, easy to read from a screen and type into a phone."""
-    import secrets
-
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_SIGNS)) for _ in range(_GROUPS))

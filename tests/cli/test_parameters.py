@@ -1,5 +1,7 @@
 """What each option takes, and the sentence with which it refuses."""
 
+from typing import Any
+
 import click
 import pytest
 
@@ -7,6 +9,7 @@ from nfcbridge.cli.parameters import (
     AppName,
     Duration,
     Endpoint,
+    Language,
     Number,
     Octets,
     RoleFile,
@@ -15,11 +18,11 @@ from nfcbridge.cli.parameters import (
 )
 
 
-def convert(kind: click.ParamType, value: str) -> object:
+def convert(kind: click.ParamType[Any], value: str) -> object:
     return kind.convert(value, None, None)
 
 
-def refusal(kind: click.ParamType, value: str) -> str:
+def refusal(kind: click.ParamType[Any], value: str) -> str:
     with pytest.raises(click.BadParameter) as caught:
         kind.convert(value, None, None)
     return caught.value.message
@@ -126,6 +129,16 @@ def test_an_application_is_a_module_and_a_name(value: str) -> None:
 @pytest.mark.parametrize("value", ["app", "app:", ":app", "a/b.py:app", "a..b:app", "1a:app", "a:b:c"])
 def test_an_application_of_another_form_is_refused_with_an_example(value: str) -> None:
     assert "is not MODULE:APP, such as package.module:app" in refusal(AppName(), value)
+
+
+@pytest.mark.parametrize("value", ["en", "de-CH", "zh-Hant-TW", "a" * 8 + ("-" + "b" * 8) * 6])
+def test_a_language_is_a_code(value: str) -> None:
+    assert convert(Language(), value) == value
+
+
+@pytest.mark.parametrize("value", ["", "e n", "größe", "en_US", "a" * 8 + ("-" + "b" * 8) * 6 + "-c"])
+def test_a_language_that_no_text_record_can_carry_is_refused(value: str) -> None:
+    assert "is no language code of at most 63 signs" in refusal(Language(), value)
 
 
 @pytest.mark.parametrize(

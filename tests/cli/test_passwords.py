@@ -1,14 +1,13 @@
 """Where a password comes from, in which order, and what is no part of it."""
 
 import io
-import re
 import sys
 from pathlib import Path
 
 import click
 import pytest
 
-from nfcbridge.cli.passwords import MAX_PASSWORD_OCTETS, make_password, password_of, read_password_file
+from nfcbridge.cli.passwords import MAX_PASSWORD_OCTETS, password_of, read_password_file
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +87,3 @@ def test_at_a_terminal_the_user_is_asked_by_name_and_not_on_stdout(monkeypatch: 
     monkeypatch.setattr(click, "prompt", prompt)
     assert password_of("installer", None) == "typed"
     assert asked == [("Password of installer", {"hide_input": True, "err": True})]
-
-
-def test_a_made_password_is_random_and_has_no_sign_that_looks_like_another() -> None:
-    passwords = {make_password() for _ in range(100)}
-    assert len(passwords) == 100
-    assert all(re.fullmatch(r"(?:[a-hjkmnp-z2-9]{4}-){3}[a-hjkmnp-z2-9]{4}", password) for password in passwords)

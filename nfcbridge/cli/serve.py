@@ -1,0 +1,237 @@
+"""`nfcbridge serve`: what can be set, and what is allowed. `nfcbridge.cli.serving` does the work.
+
+Nothing heavy is imported before the options are known to make sense: a wrong one is told in under 0.1 s.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from msgspec import Struct
+
+from nfcbridge.cli import COMMANDS
+from nfcbridge.cli.parameters import (
+    AppName,
+    Duration,
+    Endpoint,
+    Language,
+    Number,
+    Octets,
+    RoleFile,
+    host_of_endpoint,
+    is_loopback,
+)
+
+DEFAULT_LINK: Final = "udp:127.0.0.1:54321"
+DEFAULT_HTTP: Final = "127.0.0.1:8080"
+
+MAX_HOLD: Final = 8.0
+"""Seconds: when a request is given up with 504 there is nothing left to hold for."""
+
+MAX_ANSWER_TTL: Final = 3600.0
+"""Seconds. A write is refused for that long after an answer nobody read: an hour is already past all patience."""
+
+
+class ServeSettings(Struct, frozen=True):
+    """The options of `serve`, each checked on its own and against the others.
+
+    Attributes:
+        links: names of links, at least one.
+        http: HOST:PORT, or None for no HTTP.
+        data: where the charger's data live; None: the user's data directory.
+        memory: keep nothing on disk.
+        passwords: roles and the files of their passwords.
+        dev: memory, and the password `operator` for the operator.
+        app: MODULE:APP of a foreign ASGI application, or None for the charge controller.
+        trace: the file to record to, or None.
+        uid: 4, 7 or 10 octets; None: the link's default.
+        ats: the whole ATS with TL; None: our own.
+        mle: most octets of one READ.
+        mlc: most octets of one UPDATE.
+        file_size: NLEN and message, in octets.
+        idle: the NDEF message in the file while there is no answer.
+        not_ready_empty: NLEN 0, and not the empty message, while a request is processed and no longer held.
+        hold: seconds that an answer to a command is held for the application's answer.
+        answer_ttl: seconds that an answer stays in the file.
+        replace: a write replaces an answer that nobody read, where it is refused otherwise.
+        language: of the Text records that we write.
+        quiet: no line an event.
+        json: a JSON object an event.
+    """
+
+    links: tuple[str, ...]
+    http: str | None
+    data: Path | None
+    memory: bool
+    passwords: tuple[tuple[str, Path], ...]
+    dev: bool
+    app: str | None
+    trace: Path | None
+    uid: bytes | None
+    ats: bytes | None
+    mle: int
+    mlc: int
+    file_size: int
+    idle: bytes
+    not_ready_empty: bool
+    hold: float
+    answer_ttl: float
+    replace: bool
+    language: str
+    quiet: bool
+    json: bool
+
+    def check(self) -> None:
+        """Refuse options that contradict one another.
+
+        Raises:
+            click.UsageError: with what to leave out.
+        """
+        if self.data is not None and (self.memory or self.dev):
+            raise click.UsageError(
+                f"--data and {'--dev' if self.dev else '--memory'} exclude one another: leave one out"
+            )
+        if self.app is not None and (self.data is not None or self.memory or self.passwords):
+            raise click.UsageError(
+                "--data, --memory and --password belong to the charge controller: leave them out with --app"
+            )
+        if self.dev:
+            self._check_dev()
+        if len(set(self.links)) != len(self.links):
+            raise click.UsageError("the same --link is given twice: leave one out")
+
+    def _check_dev(self) -> None:
+        if self.http is not None and not is_loopback(host_of_endpoint(self.http)):
+            raise click.UsageError(
+                f"--dev has a password that everybody knows, so --http {self.http} must be a loopback address, "
+                "such as 127.0.0.1:8080, or none"
+            )
+        for link in self.links:
+            if not stays_on_this_machine(link):
+                raise click.UsageError(
+                    f"--dev has a password that everybody knows, so --link {link} must be in memory or on a loopback "
+                    f"address, such as {DEFAULT_LINK}"
+                )
+
+
+def stays_on_this_machine(link: str) -> bool:
+    """Return whether a link's name says that no other machine and no reader device can reach it."""
+    kind, _, rest = link.removeprefix("faulty:").partition(":")
+    address = rest.partition("?")[0]
+    if kind == "memory":
+        return True
+    # Without an address these two take their default, which is on loopback.
+    return kind in {"udp", "vpcd"} and (not address or is_loopback(host_of_endpoint(address)))
+
+
+@click.command(short_help=COMMANDS["serve"].sentence)
+@click.option(
+    "--link",
+    "links",
+    multiple=True,
+    metavar="LINK",
+    default=[DEFAULT_LINK],
+    help=f"A link to sit on; may be repeated. `nfcbridge links` lists them.  [default: {DEFAULT_LINK}]",
+)
+@click.option(
+    "--http",
+    type=Endpoint(),
+    metavar="HOST:PORT",
+    default=DEFAULT_HTTP,
+    show_default=True,
+    help="Where HTTP is served; port 0 takes a free one, `none` serves no HTTP.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where data and passwords are kept.  [default: the user's data directory]",
+)
+@click.option("--memory", is_flag=True, help="Keep nothing on disk.")
+@click.option(
+    "--password",
+    "passwords",
+    type=RoleFile(),
+    multiple=True,
+    metavar="ROLE=FILE",
+    help="Set a role's password from a file (manufacturer, installer, operator, user); may be repeated.",
+)
+@click.option(
+    "--dev", is_flag=True, help="For trying: --memory and the operator's password `operator`. On loopback only."
+)
+@click.option(
+    "--app",
+    type=AppName(),
+    metavar="MODULE:APP",
+    help="Serve this ASGI application and not the charge controller.",
+)
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Record every frame, as JSON lines.",
+)
+@click.option("--uid", type=Octets(4, 7, 10), metavar="HEX", help="The card's UID: 4, 7 or 10 octets.")
+@click.option("--ats", type=Octets(), metavar="HEX", help="The whole answer to select, with its length octet.")
+@click.option("--mle", type=Number(15, 0xFFFF), default=251, show_default=True, help="Most octets of one READ.")
+@click.option("--mlc", type=Number(1, 0xFFFF), default=248, show_default=True, help="Most octets of one UPDATE.")
+@click.option(
+    "--file-size", type=Number(5, 0xFFFF), default=0x7FFF, show_default=True, help="Octets of the NDEF file with NLEN."
+)
+@click.option(
+    "--idle",
+    type=Octets(),
+    metavar="HEX",
+    default="D00000",
+    show_default=True,
+    help="The NDEF message in the file while there is no answer.",
+)
+@click.option(
+    "--not-ready",
+    type=click.Choice(["message", "empty"]),
+    default="message",
+    show_default=True,
+    help="What a phone that polls reads until the answer is there: an empty message, or NLEN 0.",
+)
+@click.option(
+    "--hold",
+    type=Duration(0, MAX_HOLD),
+    default="400ms",
+    show_default=True,
+    help="How long a command waits for the application's answer, by waiting time extensions; 0s: not at all.",
+)
+@click.option(
+    "--answer-ttl",
+    type=Duration(0.1, MAX_ANSWER_TTL),
+    default="10s",
+    show_default=True,
+    help="How long an answer that nobody reads stays in the file.",
+)
+@click.option(
+    "--pipelining",
+    type=click.Choice(["refuse", "replace"]),
+    default="refuse",
+    show_default=True,
+    help="What becomes of a write while an answer waits that nobody read.",
+)
+@click.option(
+    "--language",
+    type=Language(),
+    metavar="CODE",
+    default="en",
+    show_default=True,
+    help="Language of the Text records, such as en or de-CH.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Only the ready line, refusals and warnings.")
+@click.option("--json", is_flag=True, help="Events as JSON, one object a line, after the ready line.")
+def command(pipelining: str, not_ready: str, **options: Any) -> int:  # noqa: ANN401 - what the options above make
+    """Run the emulated charge controller over NFC and HTTP until Ctrl-C.
+
+    The first line on stdout is `ready nfc=LINK http=URL`; then comes one line an event. The first start makes a
+    password for the operator and shows it once, on stderr.
+    """
+    settings = ServeSettings(replace=pipelining == "replace", not_ready_empty=not_ready == "empty", **options)
+    settings.check()
+    from nfcbridge.cli.serving import run
+
+    return run(settings)

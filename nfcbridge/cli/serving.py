@@ -1,0 +1,255 @@
+"""`nfcbridge serve` at work: the application, the emulator, the signals that end it, and what is printed."""
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from nfcbridge.cli.console import Console, EventQueue
+from nfcbridge.cli.errors import ExitCode, print_notice, print_warning
+from nfcbridge.cli.parameters import host_of_endpoint, is_loopback
+from nfcbridge.cli.passwords import PASSWORD_VARIABLE, read_password_file
+from nfcbridge.cli.serve import DEFAULT_LINK, ServeSettings
+from nfcbridge.dispatch import App
+from nfcbridge.errors import ConfigError, RemoteProtocolError
+from nfcbridge.framing import ExchangeConfig
+from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
+from nfcbridge.isodep import Ats
+from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
+
+OPERATOR: Final = "operator"
+DEV_PASSWORD: Final = "operator"  # noqa: S105 - it is no secret, which is why --dev stays on loopback
+
+ISO_DEP_PATIENCE: Final = 0.618
+"""Seconds that Android's IsoDep waits for an answer by default, air time included."""
+
+
+class StopSignals:
+    """Turns SIGINT and SIGTERM into the end of the server.
+
+    While it starts they interrupt it, whatever it waits for; once it serves they end the queue of events.
+
+    Args:
+        events: the queue that the main thread waits for.
+    """
+
+    def __init__(self, events: EventQueue) -> None:
+        self.serving = False
+        self._events = events
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        # SIGINT too: a shell starts what it puts into the background with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.serving:
+            raise KeyboardInterrupt
+        self._events.stop()
+
+
+def run(settings: ServeSettings) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigError: a setting cannot work.
+        LinkError: a port is taken, or a device is not there.
+    """
+    events = EventQueue()
+    console = Console(quiet=settings.quiet, json=settings.json, show_link=len(settings.links) > 1)
+    card, exchange = card_settings(settings), exchange_config(settings)
+    warn(settings)
+    with StopSignals(events) as signals:
+        try:
+            with (
+                open_app(settings) as (app, base_path),
+                Emulator(
+                    app,
+                    settings.links,
+                    card=card,
+                    exchange=exchange,
+                    base_path=base_path,
+                    http=settings.http,
+                    trace=settings.trace,
+                    on_event=events.put,
+                ) as emulator,
+            ):
+                signals.serving = True
+                announce(settings, console, emulator)
+                while (event := events.get()) is not None:
+                    console.print_event(event)
+        except KeyboardInterrupt:
+            return ExitCode.DONE
+    if events.lost:
+        print_warning(f"{events.lost} events were not shown: the terminal did not take them in time")
+    return ExitCode.DONE
+
+
+def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> None:
+    """Print the line for programs that wait for it, then the command for people who want to try it."""
+    console.print_line(f"ready nfc={','.join(emulator.link_names)} http={emulator.http_url or 'none'}")
+    command = command_to_try(settings, emulator)
+    if settings.quiet or not command:
+        return
+    if settings.json:
+        console.print_line(msgspec.json.encode({"event": "try", "command": command}).decode())
+    else:
+        console.print_line(f"try it from a second terminal: {command}")
+
+
+def command_to_try(settings: ServeSettings, emulator: Emulator) -> str:
+    """Return the command that shows in a second terminal that the server works; "" when there is none."""
+    readable = [name.removeprefix("faulty:") for name in emulator.link_names]
+    readable = [name.partition("?")[0] for name in readable if name.startswith("udp:")]
+    if not readable:
+        return f"curl {emulator.http_url}{'' if settings.app else '/v1/login'}" if emulator.http_url else ""
+    words = ["nfcbridge", "request"]
+    words += ["--no-login", "GET", "/"] if settings.app else ["GET", "/system_state"]
+    if readable[0] != DEFAULT_LINK:
+        words += ["--link", readable[0]]
+    files = [file for role, file in settings.passwords if role == OPERATOR]
+    if files:
+        words += ["--password-file", str(files[-1])]
+    environment = f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if settings.dev and not settings.app and not files else ""
+    return environment + shlex.join(words)
+
+
+def warn(settings: ServeSettings) -> None:
+    """Warn of settings that work and may surprise."""
+    if settings.dev and settings.app is None:
+        print_warning(f"--dev: the operator's password is {DEV_PASSWORD!r}, and nothing is kept on disk")
+    if settings.http is not None and not is_loopback(host_of_endpoint(settings.http)):
+        print_warning(
+            f"HTTP on {settings.http} is not encrypted: who sees the traffic can take a session over; "
+            "a TLS proxy in front of a loopback address is safe"
+        )
+    if settings.hold >= ISO_DEP_PATIENCE:
+        print_warning(
+            f"--hold {settings.hold:g}s: Android's IsoDep gives up after {ISO_DEP_PATIENCE * 1000:.0f} ms; "
+            "400ms leaves room for the air time"
+        )
+
+
+def card_settings(settings: ServeSettings) -> CardSettings:
+    """Return what the tag looks like.
+
+    Raises:
+        ConfigError: with the option, and what is allowed.
+    """
+    try:
+        ats = DEFAULT_ATS if settings.ats is None else Ats.parse(settings.ats)
+    except RemoteProtocolError as exc:
+        raise ConfigError(f"--ats {settings.ats.hex() if settings.ats else ''}: {exc}") from exc
+    return CardSettings(
+        uid=settings.uid or b"",
+        ats=ats,
+        limits=CardConfig(mle=settings.mle, mlc=settings.mlc, file_size=settings.file_size),
+        language=settings.language,
+    )
+
+
+def exchange_config(settings: ServeSettings) -> ExchangeConfig:
+    """Return times and policies of the one outstanding request.
+
+    Raises:
+        ConfigError: the idle message is none, or does not fit the file.
+    """
+    check_idle(settings.idle, settings.file_size - 2)
+    return ExchangeConfig(
+        hold=settings.hold,
+        answer_ttl=settings.answer_ttl,
+        idle=settings.idle,
+        not_ready=b"" if settings.not_ready_empty else EMPTY_MESSAGE,
+        replace=settings.replace,
+    )
+
+
+def check_idle(message: bytes, capacity: int) -> None:
+    """Refuse an idle message that phones could not read: they would take the tag for broken, or for empty for ever.
+
+    Args:
+        message: the NDEF message.
+        capacity: most octets that the file takes.
+
+    Raises:
+        ConfigError: with what is allowed.
+    """
+    import ndef
+
+    if len(message) > capacity:
+        raise ConfigError(f"--idle has {len(message)} octets; the file takes {capacity}")
+    stream = BytesIO(message)
+    try:
+        list(ndef.message_decoder(stream, known_types={}))
+    except Exception as exc:  # whatever ndeflib throws: its own DecodeError is not all
+        raise ConfigError(f"--idle is no NDEF message ({exc}); give a whole one, such as D00000") from exc
+    if stream.tell() != len(message):
+        raise ConfigError("--idle has octets after its NDEF message; give one message, such as D00000")
+
+
+@contextmanager
+def open_app(settings: ServeSettings) -> Iterator[tuple[App, str]]:
+    """Open the application to serve, with its base path: the charge controller, or what `--app` names.
+
+    Raises:
+        ConfigError: there is no such application, or the data directory cannot be used.
+    """
+    if settings.app is not None:
+        yield import_app(settings.app), ""
+        return
+    from nfcbridge.cli.charger import open_charger
+
+    passwords = {role: read_password_file(file) for role, file in settings.passwords}
+    if settings.dev:
+        passwords = {OPERATOR: DEV_PASSWORD} | passwords
+    in_memory = settings.memory or settings.dev
+    with open_charger(None if in_memory else settings.data or default_data(), passwords) as charger:
+        if charger.made is not None:
+            kept = "for as long as this runs" if in_memory else "from now on, and is not shown again"
+            print_notice(f"the operator's password is {charger.made} {kept}")
+        yield charger.app, charger.base_path
+
+
+def import_app(name: str) -> App:
+    """Import MODULE:APP, with the current directory among the places where it is looked for.
+
+    Raises:
+        ConfigError: there is no such module, or no such name in it, or it cannot be called.
+    """
+    module_name, _, path = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = import_module(module_name)
+    except ImportError as exc:
+        raise ConfigError(
+            f"--app {name}: {exc}; start in the directory that has {module_name}, or install what is missing"
+        ) from exc
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise ConfigError(f"--app {name}: {module_name} has no ASGI application {path}; give MODULE:APP")
+    return found
+
+
+def default_data() -> Path:
+    """Return the directory of the user's data for nfcbridge."""
+    from platformdirs import user_data_path
+
+    return user_data_path("nfcbridge", appauthor=False)

@@ -1,0 +1,148 @@
+"""The options of `serve`: what each refuses, and which exclude one another. No server is started."""
+
+from typing import Any
+
+import pytest
+
+from nfcbridge.cli import main, serving
+from nfcbridge.cli.errors import ExitCode
+from nfcbridge.cli.serve import ServeSettings, stays_on_this_machine
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[ServeSettings]:
+    """The settings with which a server would have been started."""
+    settings: list[ServeSettings] = []
+
+    def run(given: ServeSettings) -> int:
+        settings.append(given)
+        return ExitCode.DONE
+
+    monkeypatch.setattr(serving, "run", run)
+    return settings
+
+
+def error_of(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["serve", *args]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.count("\n") == 1
+    return err
+
+
+def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> None:
+    assert main(["serve"]) == ExitCode.DONE
+    (settings,) = started
+    assert settings.links == ("udp:127.0.0.1:54321",)
+    assert settings.http == "127.0.0.1:8080"
+    assert (settings.mle, settings.mlc, settings.file_size) == (251, 248, 0x7FFF)
+    assert (settings.hold, settings.answer_ttl) == (0.4, 10.0)
+    assert settings.idle == bytes.fromhex("D00000")
+    assert (settings.replace, settings.not_ready_empty, settings.memory, settings.dev) == (False,) * 4
+    assert (settings.data, settings.app, settings.trace, settings.uid, settings.ats) == (None,) * 5
+
+
+@pytest.mark.parametrize(
+    ("args", "name", "value"),
+    [
+        (["--link", "memory:a", "--link", "udp:127.0.0.1:0"], "links", ("memory:a", "udp:127.0.0.1:0")),
+        (["--http", "none"], "http", None),
+        (["--http", "[::1]:0"], "http", "[::1]:0"),
+        (["--uid", "04:11:22:33:44:55:66"], "uid", bytes.fromhex("04112233445566")),
+        (["--ats", "0578804202"], "ats", bytes.fromhex("0578804202")),
+        (["--mle", "0xFF"], "mle", 255),
+        (["--file-size", "0x800"], "file_size", 2048),
+        (["--idle", "D00000"], "idle", b"\xd0\x00\x00"),
+        (["--not-ready", "empty"], "not_ready_empty", True),
+        (["--hold", "0s"], "hold", 0.0),
+        (["--answer-ttl", "500ms"], "answer_ttl", 0.5),
+        (["--pipelining", "replace"], "replace", True),
+        (["--language", "de-CH"], "language", "de-CH"),
+        (["--app", "package.module:app"], "app", "package.module:app"),
+        (["-q"], "quiet", True),
+        (["--json"], "json", True),
+        (["--dev", "--memory"], "dev", True),
+    ],
+)
+def test_an_option_reaches_its_setting(args: list[str], name: str, value: object, started: list[ServeSettings]) -> None:
+    assert main(["serve", *args]) == ExitCode.DONE
+    assert getattr(started[0], name) == value
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--http", "8080"], "not HOST:PORT"),
+        (["--uid", "0102"], "4 or 7 or 10 are allowed"),
+        (["--ats", "xx"], "is not octets in hex"),
+        (["--mle", "14"], "from 15 to 65535"),
+        (["--mlc", "0"], "from 1 to 65535"),
+        (["--file-size", "4"], "from 5 to 65535"),
+        (["--idle", ""], "no octets"),
+        (["--not-ready", "null"], "message"),
+        (["--hold", "400"], "written as 400ms or 0.4s"),
+        (["--hold", "8.1s"], "allowed is 0s to 8s"),
+        (["--answer-ttl", "0s"], "allowed is 0.1s to 3600s"),
+        (["--pipelining", "queue"], "refuse"),
+        (["--language", "deutsch, bitte"], "such as en or de-CH"),
+        (["--password", "root=x"], "the roles are"),
+        (["--app", "app.py"], "such as package.module:app"),
+        (["--memory", "--data", "."], "--data and --memory exclude one another"),
+        (["--dev", "--data", "."], "--data and --dev exclude one another"),
+        (["--app", "a:b", "--data", "."], "leave them out with --app"),
+        (["--app", "a:b", "--memory"], "leave them out with --app"),
+        (["--app", "a:b", "--password", "user=x"], "leave them out with --app"),
+        (["--link", "memory:a", "--link", "memory:a"], "given twice"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_what_is_allowed(
+    args: list[str], words: str, started: list[ServeSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in error_of(args, capsys)
+    assert not started
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--http", "0.0.0.0:8080"],
+        ["--http", "192.168.1.2:8080"],
+        ["--http", "charger.local:8080"],
+        ["--link", "udp:0.0.0.0:54321"],
+        ["--link", "vpcd:192.168.1.2:35963"],
+        ["--link", "faulty:udp:0.0.0.0:54321?loss=0.1"],
+        ["--link", "pn532:/dev/ttyUSB0"],
+    ],
+)
+def test_the_password_that_everybody_knows_stays_on_this_machine(
+    args: list[str], started: list[ServeSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "a password that everybody knows" in error_of(["--dev", *args], capsys)
+    assert not started
+    assert main(["serve", *args]) == ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("link", "stays"),
+    [
+        ("memory:a", True),
+        ("udp:127.0.0.1:54321", True),
+        ("udp:", True),
+        ("udp:localhost:0", True),
+        ("udp:[::1]:54321", True),
+        ("vpcd:", True),
+        ("faulty:memory:a?loss=0.1", True),
+        ("faulty:udp:?loss=0.1", True),
+        ("udp:10.0.0.1:54321", False),
+        ("pcsc:ACR1252", False),
+    ],
+)
+def test_a_link_stays_on_this_machine_if_its_name_says_so(link: str, *, stays: bool) -> None:
+    assert stays_on_this_machine(link) is stays
+
+
+def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeSettings]) -> None:
+    main(["serve"])
+    settings: Any = started[0]
+    with pytest.raises(AttributeError):
+        settings.dev = True
