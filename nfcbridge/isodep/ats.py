@@ -28,7 +28,9 @@ BIT_RATES: Final = (BASE_RATE, 212, 424, 848)
 
 MAX_FWI: Final = 14
 MAX_TL: Final = 254
-"""An ATS and its CRC fit one frame of 256 octets, which every reader takes that asks for a long one."""
+"""An ATS and its CRC fit one frame of 256 octets."""
+MAX_HISTORICAL: Final = MAX_TL - 5
+"""What T0 to TC leave; ISO/IEC 7816-4 has use for 15."""
 
 # What holds where the ATS is silent (ISO/IEC 14443-4): FSC 32, FWT 4.8 ms, no guard time, a CID is understood.
 ABSENT_FSCI: Final = 2
@@ -98,8 +100,8 @@ class Ats(Struct, frozen=True, kw_only=True):
         for rates in (self.ds, self.dr):
             if BASE_RATE not in rates or not rates <= {*BIT_RATES}:
                 raise ConfigError(f"bit rates {sorted(rates)} are not 106 and some of 212, 424, 848 kbit/s")
-        if (length := 5 + len(self.historical)) > MAX_TL:
-            raise ConfigError(f"an ATS of {length} octets is too long, the limit is {MAX_TL}")
+        if len(self.historical) > MAX_HISTORICAL:
+            raise ConfigError(f"{len(self.historical)} historical octets are too many, the limit is {MAX_HISTORICAL}")
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
@@ -110,14 +112,15 @@ class Ats(Struct, frozen=True, kw_only=True):
         NAD, and without T0 (TL 1) FSCI 2.
 
         Raises:
-            BlockError: TL is not the number of octets, or T0 announces more than there is.
+            BlockError: TL is not the number of octets, or T0 announces more than there is, or there are more than 249
+                historical octets.
         """
         if not 0 < len(octets) <= MAX_TL or octets[0] != len(octets):
             raise BlockError(f"TL of the ATS {octets.hex()} is not its length")
         t0, at = (octets[1], 2) if len(octets) > 1 else (ABSENT_FSCI, 1)
         present = [bool(t0 & mask) for mask in (_HAS_TA, _HAS_TB, _HAS_TC)]
-        if at + sum(present) > len(octets):
-            raise BlockError(f"the ATS {octets.hex()} is cut off")
+        if not 0 <= len(octets) - at - sum(present) <= MAX_HISTORICAL:
+            raise BlockError(f"the ATS {octets.hex()} has too few octets, or too many")
         interface = []
         for here, absent in zip(present, (0x00, ABSENT_FWI << 4, _CID), strict=True):
             interface.append(octets[at] if here else absent)
