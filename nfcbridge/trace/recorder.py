@@ -1,0 +1,151 @@
+"""Recording what crosses a link, as JSON lines.
+
+    {"nfcbridge_trace": 1, "level": "blocks", "link": "udp:127.0.0.1:54321", "clock": "monotonic", "seed": null,
+     "card": {}}                                                                      (all of this is the first line)
+    {"t": 0.000104, "dir": "field", "on": true}
+    {"t": 0.000412, "dir": "reader", "hex": "e080"}
+    {"t": 0.000587, "dir": "card", "hex": "0578804202"}
+
+`t` counts seconds from the first line, to the microsecond; `hex` are octets without CRC. `on` is true whenever a reader
+has selected the card, so a card that was selected again in the same field has two of them without a false between.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Final, Self, TextIO
+
+from nfcbridge.errors import ConfigError, TraceError
+
+VERSION: Final = 1
+"""The value of `nfcbridge_trace`."""
+
+BATCH_INTERVAL: Final = 0.05
+"""Seconds that the writer lets pass between two batches: a link's thread is not to compete with it for every frame."""
+
+_Line = tuple[float, str, bytes]
+
+_FORMATS: Final = {
+    "reader": '{{"t": {:.6f}, "dir": "reader", "hex": "{}"}}\n',
+    "card": '{{"t": {:.6f}, "dir": "card", "hex": "{}"}}\n',
+    "on": '{{"t": {:.6f}, "dir": "field", "on": true}}\n',
+    "off": '{{"t": {:.6f}, "dir": "field", "on": false}}\n',
+}
+
+
+class Recorder:
+    """A trace that is being written.
+
+    The threads of the link only put into a queue; a thread of this object formats and writes.
+
+    Args:
+        path: the file; an old one is overwritten.
+        level: `blocks` or `apdus`.
+        link: the name of the link.
+        card: what the card is made of, as JSON.
+        clock: the name of `now`, for people and for whoever plays the trace back.
+        seed: what random choices of the link came from, None if there were none.
+        now: seconds from any origin.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        level: str,
+        link: str,
+        card: Mapping[str, Any],
+        clock: str = "monotonic",
+        seed: int | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path = Path(path)
+        header = {
+            "nfcbridge_trace": VERSION,
+            "level": level,
+            "link": link,
+            "clock": clock,
+            "seed": seed,
+            "card": dict(card),
+        }
+        self._now = now
+        self._lines: SimpleQueue[_Line | None] = SimpleQueue()
+        self._closing = threading.Event()
+        self._failure: OSError | None = None
+        try:
+            self._file = self.path.open("w", encoding="ascii")
+        except OSError as error:
+            raise ConfigError(f"cannot write the trace {path} ({error.strerror}): name another file") from error
+        self._file.write(json.dumps(header) + "\n")
+        self._began = now()
+        self._thread = threading.Thread(target=self._write, name="nfcbridge-trace", daemon=True)
+        self._thread.start()
+
+    def record_reader(self, octets: bytes) -> None:
+        """Record a frame of the reader, now."""
+        self._lines.put((self._now(), "reader", octets))
+
+    def record_card(self, octets: bytes) -> None:
+        """Record a frame of the card, now."""
+        self._lines.put((self._now(), "card", octets))
+
+    def record_field(self, *, on: bool) -> None:
+        """Record that the card was selected, or that the field is gone, now."""
+        self._lines.put((self._now(), "on" if on else "off", b""))
+
+    def close(self) -> None:
+        """Write what is left and close the file. Any thread may call it, more than once.
+
+        Raises:
+            TraceError: the file could not be written to its end; it holds what was written before.
+        """
+        if not self._closing.is_set():
+            self._closing.set()
+            self._lines.put(None)
+            self._thread.join()
+            if self._failure is not None:
+                raise TraceError(f"the trace {self.path} is not whole: {self._failure.strerror}") from self._failure
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self) -> None:
+        file: TextIO = self._file
+        open_ = True
+        try:
+            with file:
+                while open_:
+                    batch, open_ = self._next_batch()
+                    file.write(batch)
+                    file.flush()
+        except OSError as error:  # such as a full disk: the link goes on without a trace
+            self._failure = error
+        while open_:
+            _, open_ = self._next_batch()  # nobody else empties the queue
+
+    def _next_batch(self) -> tuple[str, bool]:
+        """Wait for lines; return all that are there, and whether more may come."""
+        lines = [self._lines.get()]
+        self._closing.wait(BATCH_INTERVAL)
+        try:
+            while lines[-1] is not None:
+                lines.append(self._lines.get_nowait())
+        except Empty:
+            pass
+        text = "".join(
+            _FORMATS[kind].format(at - self._began, octets.hex())
+            for at, kind, octets in (line for line in lines if line is not None)
+        )
+        return text, lines[-1] is not None
