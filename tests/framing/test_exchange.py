@@ -85,7 +85,7 @@ def test_each_state_can_be_reached(state: State) -> None:
     assert AT[state]().state is state
 
 
-@pytest.mark.parametrize(("state", "report"), product(State, REPORTS))
+@pytest.mark.parametrize(("state", "report"), list(product(State, REPORTS)))
 def test_a_report_leads_where_the_table_says_and_one_not_listed_changes_nothing(state: State, report: Input) -> None:
     exchange = AT[state]()
     deadline = exchange.next_deadline()
@@ -237,9 +237,32 @@ def test_a_half_write_over_an_answer_leaves_the_answer() -> None:
     assert exchange.write_begun(5.0) == []  # and as free as it was
 
 
+def test_a_re_activation_alone_tells_the_loss_of_a_half_write() -> None:
+    exchange = written()
+    assert exchange.reactivated(1.0) == []
+    assert (exchange.state, exchange.next_deadline()) == (State.IDLE, None)
+    exchange = rewritten()
+    assert exchange.reactivated(4.0) == []
+    assert (exchange.state, exchange.next_deadline()) == (State.RELEASED, 11.0)
+
+
 def test_the_loss_of_a_half_write_may_be_told_twice() -> None:
     for exchange in (written(), rewritten()):
         assert exchange.rolled_back(4.0) + exchange.reactivated(4.0) + exchange.rolled_back(4.0) == []
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.PROCESSING, State.ANSWERED, State.RELEASED])
+def test_a_roll_back_without_a_half_write_changes_nothing(state: State) -> None:
+    exchange = AT[state]()
+    assert exchange.rolled_back(NOW) == []
+    assert (exchange.state, exchange.next_deadline()) == (state, AT[state]().next_deadline())
+
+
+@pytest.mark.parametrize("state", [State.IDLE, State.WRITING, State.PROCESSING, State.REWRITING])
+def test_a_read_of_anything_else_than_an_answer_changes_nothing(state: State) -> None:
+    exchange = AT[state]()
+    assert exchange.read_up_to(END, END, NOW) == []
+    assert (exchange.state, exchange.next_deadline()) == (state, AT[state]().next_deadline())
 
 
 def test_reading_a_half_write_is_not_reading_the_answer_below_it() -> None:
@@ -336,7 +359,7 @@ def test_an_answer_to_another_request_than_the_one_in_process_is_discarded(numbe
     assert exchange.answered(3, ANSWER, 1.0) == [Publish(ANSWER), RefuseWrites(False)]
 
 
-@pytest.mark.parametrize("state", set(State) - {State.PROCESSING})
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PROCESSING])
 def test_a_second_answer_is_discarded(state: State) -> None:
     exchange = AT[state]()
     assert exchange.answered(exchange.number, b"late", NOW) == [Discarded(exchange.number)]
@@ -385,7 +408,7 @@ def test_an_update_after_its_write_lapsed_leaves_the_answer_below_it() -> None:
 def test_a_write_refused_after_the_answer_lapsed_is_no_pipelining() -> None:
     exchange = answered()
     assert exchange.write_refused(11.0) == [Expired(1, unread=True), Publish(EMPTY), RefuseWrites(False)]
-    assert exchange.pipelining_count == 0
+    assert (exchange.state, exchange.pipelining_count) == (State.IDLE, 0)
 
 
 def test_an_answer_read_after_it_lapsed_was_not_read() -> None:
