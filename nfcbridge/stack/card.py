@@ -71,6 +71,7 @@ Event = SendFrame | StackEvent
 NLEN_SIZE: Final = 2  # octets before the message in the file, mapping 2.0
 DEFAULT_FRAME_SIZE: Final = 256  # FSD and FSC where the link does not say: what phones and readers have
 MAX_SIZES: Final = 4096  # commands whose air time is counted for one exchange: a 32 kB message in 15-octet READs needs 2,200
+WRITES: Final = frozenset({State.WRITING, State.REWRITING})
 GATEWAY_TIMEOUT: Final = 504
 CONTENT_TOO_LARGE: Final = 413
 
@@ -256,8 +257,9 @@ class CardStack:
     # Reports of the tag go to the exchange, effects of the exchange to the tag
 
     def _reported(self, report: Report, events: list[Event], now: float) -> None:
-        if isinstance(report, WriteBegun):
+        if isinstance(report, (WriteBegun, Committed)) and self.exchange.state not in WRITES:
             self._sizes.clear()
+        if isinstance(report, WriteBegun):
             self._apply(self.exchange.write_begun(now), events, now)
         elif isinstance(report, WriteContinued):
             self._apply(self.exchange.write_continued(now), events, now)
