@@ -86,7 +86,7 @@ class ScriptedPhone:
             ProtocolError: what the script, or ISO 14443-4, makes of the card's answers.
         """
         try:
-            self._arrive()
+            self._tell(self._activate(), b"")
             step = next(script)
             while True:
                 try:
@@ -102,10 +102,6 @@ class ScriptedPhone:
         finally:
             self._end.field_off()
 
-    def _arrive(self) -> None:
-        uid, ats = self._activate()
-        self._tell(Arrival(uid=uid, ats=ats, fsd=FSD), b"")
-
     def _tell(self, step: Step | Arrival, outcome: bytes) -> None:
         frames, self._frames = tuple(self._frames), []
         self._watch(Played(step=step, outcome=outcome, frames=frames))
@@ -120,12 +116,12 @@ class ScriptedPhone:
             self._activate()
         return b""
 
-    def _activate(self) -> tuple[bytes, bytes]:
-        """Select the tag (again) and send RATS. Returns UID and ATS."""
+    def _activate(self) -> Arrival:
+        """Select the tag (again) and send RATS."""
         found = self._end.activate(self._patience)
         self._link = ReaderLink(fsd=FSD)
         self._until(Activated, self._link.rats(self._clock()))
-        return found.uid, self._frames[-1][1]
+        return Arrival(uid=found.uid, ats=self._frames[-1][1], fsd=FSD)
 
     def _until(self, kind: type[News], events: Sequence[ReaderEvent]) -> News:
         """Send what is to be sent and take what comes, until the news is there."""
@@ -133,17 +129,16 @@ class ScriptedPhone:
             for event in events:
                 if isinstance(event, kind):
                     return event
-            frames = [event.frame for event in events if isinstance(event, SendFrame)]
-            events = self._exchange(frames[0]) if frames else self._link.handle_timer(self._deadline())
+            # While something is out there is news, or exactly one frame to send: `ReaderLink` says so.
+            (frame,) = [event.frame for event in events if isinstance(event, SendFrame)]
+            events = self._exchange(frame)
 
     def _exchange(self, frame: bytes) -> Sequence[ReaderEvent]:
         self._frames.append((True, frame))
-        answer = self._end.transceive(frame, max(self._deadline() - self._clock(), 0.0))
+        now = self._clock()
+        deadline = self._link.next_deadline() or now
+        answer = self._end.transceive(frame, max(deadline - now, 0.0))
         if answer is None:
-            return self._link.handle_timer(self._clock())
+            return self._link.handle_timer(max(deadline, self._clock()))
         self._frames.append((False, answer))
         return self._link.receive_frame(answer, self._clock())
-
-    def _deadline(self) -> float:
-        deadline = self._link.next_deadline()
-        return self._clock() if deadline is None else deadline

@@ -75,6 +75,8 @@ ANDROID_MAX_FILE: Final = 0x7FFF
 
 ANDROID_MIN_MLE: Final = 15
 
+CC_SIZE: Final = 15
+
 
 class Limits(Struct, frozen=True):
     """What a reader took from the CC.
@@ -112,9 +114,9 @@ def parse_limits(cc: bytes) -> Limits:
     Raises:
         RemoteProtocolError: Android would take this tag for broken.
     """
-    if len(cc) < len(READ_CC_LENGTH) + 10:
-        raise RemoteProtocolError(f"a CC of {len(cc)} octets is too short: it has 15")
-    _length, version, mle, mlc, tag, length, _file_id, file_size, _read, _write = unpack(">HBHHBBHHBB", cc[:15])
+    if len(cc) < CC_SIZE:
+        raise RemoteProtocolError(f"a CC of {len(cc)} octets is too short: it has {CC_SIZE}")
+    _length, version, mle, mlc, tag, length, _file_id, file_size, _read, _write = unpack(">HBHHBBHHBB", cc[:CC_SIZE])
     if version >> 4 != 2 or (tag, length) != (4, 6):  # noqa: PLR2004 - mapping 2, TLV 04 06
         raise RemoteProtocolError(f"the CC {cc.hex()} is not one of mapping 2.0")
     if file_size > ANDROID_MAX_FILE or mle < ANDROID_MIN_MLE:
