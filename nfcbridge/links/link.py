@@ -139,7 +139,7 @@ class CardEnd(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that opens the other end, with the real port."""
+        """The whole name, with what was left to defaults and the real port. It opens the other end too."""
 
     @property
     def level(self) -> Level:
@@ -193,7 +193,7 @@ class ReaderEnd(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that opened this end."""
+        """The whole name, with what was left to defaults."""
 
     @property
     def level(self) -> Level:
