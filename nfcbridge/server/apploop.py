@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 # Seconds that the application's start may take, a database opened and migrated included.
 STARTUP_TIMEOUT: Final = 30.0
-# Seconds of a graceful stop: HTTP takes at most http.STOP_TIMEOUT of it, the application's clean-up this share, and
-# what still runs then is cancelled.
+# Seconds of a graceful stop. Of these HTTP takes at most http.STOP_TIMEOUT, and requests over NFC at the same time
+# their grace and that of being cancelled; then the application's clean-up has its own.
 STOP_TIMEOUT: Final = 2.0
+GRACE: Final = 0.8
+CANCEL_GRACE: Final = 0.3
 CLEAN_UP_TIMEOUT: Final = 0.4
 
 
@@ -129,6 +131,7 @@ class AppLoop:
         self._stopping = asyncio.Event()
         self._state: dict[str, Any] = {}
         self._pending: set[PendingAnswer] = set()
+        self._calls: set[asyncio.Task[Answer]] = set()
         self._servers: list[HttpServer] = []
 
     def __enter__(self) -> Self:
@@ -154,10 +157,10 @@ class AppLoop:
         self._thread = threading.Thread(target=self._main, name="nfcbridge-app", daemon=True)
         self._thread.start()
         try:
-            self._started.result(STARTUP_TIMEOUT)
-        except TimeoutError as error:
+            self._started.result(2 * STARTUP_TIMEOUT)
+        except TimeoutError as error:  # the loop did not see it: it is blocked
             self.stop(0.0)
-            raise ConfigError(f"the application did not start within {STARTUP_TIMEOUT:g} s") from error
+            raise ConfigError(f"the application did not start within {2 * STARTUP_TIMEOUT:g} s") from error
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Let HTTP finish, let the application clean up, end the thread. Any thread, any number of times.
@@ -168,11 +171,10 @@ class AppLoop:
             timeout: seconds after which this returns in any case. An application that blocks the loop keeps the
                 (daemon) thread, and requests that wait for it are cancelled.
         """
-        if self._thread is None:
+        if self._loop is None or self._thread is None:
             return
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # closed: stopped before
-                self._loop.call_soon_threadsafe(self._stopping.set)
+        with contextlib.suppress(RuntimeError):  # closed: stopped before
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(timeout)
         for pending in list(self._pending):
             pending.cancel()
@@ -211,12 +213,12 @@ class AppLoop:
 
         Raises:
             LinkError: the address cannot be had.
-            LocalProtocolError: the loop was not started.
+            LocalProtocolError: the loop does not run.
         """
         from nfcbridge.server.http import HttpServer, bind  # uvicorn is heavy, and HTTP is optional
 
-        if self._loop is None:
-            raise LocalProtocolError("this loop was not started")
+        if self._loop is None or self._loop.is_closed():
+            raise LocalProtocolError("this loop does not run")
         server = HttpServer(self._app, bind(host, port), state=self._state, ssl_context=ssl_context)
         asyncio.run_coroutine_threadsafe(server.start(), self._loop).result(STARTUP_TIMEOUT)
         self._servers.append(server)
@@ -233,14 +235,17 @@ class AppLoop:
         self._loop = asyncio.get_running_loop()
         lifespan = _Lifespan(self._app)
         try:
-            await lifespan.start()
+            await asyncio.wait_for(lifespan.start(), STARTUP_TIMEOUT)
         except ConfigError as error:
             self._started.set_exception(error)
+            return
+        except TimeoutError:
+            self._started.set_exception(ConfigError(f"the application did not start within {STARTUP_TIMEOUT:g} s"))
             return
         self._state = lifespan.state
         self._started.set_result(None)
         await self._stopping.wait()
-        await asyncio.gather(*(server.stop() for server in self._servers))
+        await asyncio.gather(self._finish_calls(), *(server.stop() for server in self._servers))
         try:
             await asyncio.wait_for(lifespan.stop(), CLEAN_UP_TIMEOUT)
         except ConfigError as error:
@@ -248,10 +253,19 @@ class AppLoop:
         except TimeoutError:
             self._report(f"the application did not clean up within {CLEAN_UP_TIMEOUT:g} s", None)
 
+    async def _finish_calls(self) -> None:
+        if self._calls and (await asyncio.wait(self._calls, timeout=GRACE))[1]:
+            for call in self._calls:
+                call.cancel()
+            await asyncio.wait(self._calls, timeout=CANCEL_GRACE)
+
     def _forget(self, pending: Future[Answer]) -> None:
         self._pending.discard(pending)
 
     def _begin(self, pending: PendingAnswer, request: Request, client: str) -> None:
+        if self._stopping.is_set():
+            pending.settle(Answer(status=503, message_id=pending.message_id))
+            return
         call = call_app(
             self._app,
             request,
@@ -266,9 +280,10 @@ class AppLoop:
         pending.task = task = asyncio.get_running_loop().create_task(call)
         if pending.cancelled():  # before there was a task to cancel
             task.cancel()
+        self._calls.add(task)
         task.add_done_callback(lambda task: self._ended(pending, task))
 
     def _ended(self, pending: PendingAnswer, task: asyncio.Task[Answer]) -> None:
-        # Cancelled by the stopping loop, or by the application itself.
-        if task.cancelled():
+        self._calls.discard(task)
+        if task.cancelled():  # by the loop when it stops, else by the application itself
             pending.settle(Answer(status=503 if self._stopping.is_set() else 500, message_id=pending.message_id))

@@ -64,7 +64,7 @@ def bind(host: str, port: int) -> socket.socket:
 class _BoundedHttp(HttpToolsProtocol):
     """One connection, with an end to the head of a request."""
 
-    _in_head = True
+    _in_head = False
     _head = 0
 
     def data_received(self, data: bytes) -> None:
