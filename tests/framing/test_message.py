@@ -196,6 +196,10 @@ def test_broken_content_does_not_hide_the_message_id_of_a_good_header(rest: str)
     assert refusal(HEADER + rest).message_id == b"7"
 
 
+def test_white_space_before_a_good_header_does_not_hide_its_message_id() -> None:
+    assert refusal(f" \t\r\n{HEADER},").message_id == b"7"
+
+
 @pytest.mark.parametrize(
     "text",
     [
