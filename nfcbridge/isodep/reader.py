@@ -169,7 +169,7 @@ class ReaderLink:
     @property
     def _cid(self) -> int | None:
         """What blocks carry: nothing for CID 0, and nothing for a card that knows no CID."""
-        return self._given_cid if self._given_cid and self._card.cid else None
+        return self._given_cid if self._card.cid and self._given_cid else None
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` is due; None while nothing is out."""
