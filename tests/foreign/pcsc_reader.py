@@ -33,7 +33,9 @@ class PcscReader:
     def __init__(self) -> None:
         (reader,) = (each for each in readers() if each.name == READER)
         request = CardRequest(timeout=CARD_TIMEOUT, newcardonly=False, readers=[reader], cardType=AnyCardType())
-        self._connection = request.waitforcard().connection
+        # The service must live as long as its connection, which it closes when it goes.
+        self._service = request.waitforcard()
+        self._connection = self._service.connection
         self._connection.connect()
         self.max_read = self.max_update = 0
 
