@@ -1,11 +1,11 @@
 """What the transport raises: exceptions of httpx2 that are ours too, so that code for either catches them.
 
-    NfcConnectTimeout    httpx2.ConnectTimeout        LinkTimeoutError      no tag came in time
-    NfcConnectError      httpx2.ConnectError          LinkError             the link cannot be opened or failed
-    NfcReadTimeout       httpx2.ReadTimeout           LinkTimeoutError      no answer in time
-    NfcReadError         httpx2.ReadError             LinkError             torn in the middle
-    NfcTagError          httpx2.RemoteProtocolError   RemoteProtocolError   the tag refused, or its answer is broken
-    NfcRefusedError      httpx2.LocalProtocolError    LocalProtocolError    the request cannot cross NFC; nothing was sent
+NfcConnectTimeout    httpx2.ConnectTimeout        LinkTimeoutError      no tag came in time
+NfcConnectError      httpx2.ConnectError          LinkError             the link cannot be opened or failed
+NfcReadTimeout       httpx2.ReadTimeout           LinkTimeoutError      no answer in time
+NfcReadError         httpx2.ReadError             LinkError             torn in the middle
+NfcTagError          httpx2.RemoteProtocolError   RemoteProtocolError   the tag refused, or its answer is broken
+NfcRefusedError      httpx2.LocalProtocolError    LocalProtocolError    the request cannot cross NFC; nothing was sent
 """
 
 import httpx2
@@ -13,7 +13,7 @@ import httpx2
 from nfcbridge import errors
 
 
-class NfcConnectTimeout(httpx2.ConnectTimeout, errors.LinkTimeoutError):  # noqa: N818 - named like httpx2's
+class NfcConnectTimeout(httpx2.ConnectTimeout, errors.LinkTimeoutError):
     """No tag came in time."""
 
 
@@ -21,7 +21,7 @@ class NfcConnectError(httpx2.ConnectError, errors.LinkError):
     """The link cannot be opened, or failed before the request was begun."""
 
 
-class NfcReadTimeout(httpx2.ReadTimeout, errors.LinkTimeoutError):  # noqa: N818 - named like httpx2's
+class NfcReadTimeout(httpx2.ReadTimeout, errors.LinkTimeoutError):
     """The request is with the card, but no answer came in time: it may have been executed."""
 
 

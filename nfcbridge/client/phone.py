@@ -1,10 +1,12 @@
-"""A phone: it finds the tag on a link, activates it, and exchanges requests for answers. Blocking, one thread at a time.
+"""A phone: it finds the tag on a link, activates it, and exchanges requests for answers.
+
+Blocking, for one thread at a time.
 
     exchange() -> stack.reader (APDUs) -> isodep.ReaderLink (blocks) -> ReaderEnd (frames)
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -181,7 +183,7 @@ class Phone:
         self._pump(link.rats(time.monotonic()), Activated)
         return link.ats.historical if link.ats else b""
 
-    def _pump(self, events: list[ReaderEvent], wanted: type[_T]) -> _T:
+    def _pump(self, events: Sequence[ReaderEvent], wanted: type[_T]) -> _T:
         """Carry frames to and fro until the block protocol reports what is wanted."""
         link = self._link
         if link is None:

@@ -26,9 +26,7 @@ class Session:
         base_url: put before the paths; over HTTP such as `http://127.0.0.1:8080/v1`.
     """
 
-    def __init__(
-        self, transport: httpx2.BaseTransport, user: str, password: str, *, base_url: str = BASE_URL
-    ) -> None:
+    def __init__(self, transport: httpx2.BaseTransport, user: str, password: str, *, base_url: str = BASE_URL) -> None:
         self._client = httpx2.Client(transport=transport, base_url=base_url, timeout=TIMEOUT)
         self._user = user
         self._password = password

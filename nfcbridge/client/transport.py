@@ -17,7 +17,6 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from nfcbridge import links
 from nfcbridge.client.errors import (
     NfcConnectError,
     NfcConnectTimeout,
@@ -34,7 +33,7 @@ from nfcbridge.errors import (
     RemoteProtocolError,
 )
 from nfcbridge.framing import Answer
-from nfcbridge.links import ReaderEnd
+from nfcbridge.links import ReaderEnd, open_reader
 from nfcbridge.trace import Recorder, TappedReader
 from nfcbridge.type4 import WriteOrder
 
@@ -193,7 +192,7 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return self._phone
 
     def _open(self) -> ReaderEnd:
-        end = links.open_reader(self._source) if isinstance(self._source, str) else self._source
+        end = open_reader(self._source) if isinstance(self._source, str) else self._source
         if self._trace is not None:
             recorder = self._recorder = Recorder(self._trace, level=end.level.value, link=end.name, card={})
             end = TappedReader(end, recorder)

@@ -16,15 +16,14 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from nfcbridge import links
 from nfcbridge.dispatch import App
 from nfcbridge.errors import ConfigError, LinkClosedError, LinkError
 from nfcbridge.framing import Answer, ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats, SendFrame
-from nfcbridge.links import CardEnd, CardIdentity, CardSelected, FieldOff, Frame, Level
+from nfcbridge.links import CardEnd, CardIdentity, CardSelected, FieldOff, Frame, Level, open_card
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop, PendingAnswer
 from nfcbridge.stack import events as seen
@@ -150,14 +149,10 @@ class Emulator:
         card = self.card
         uid = card.uid or bytes([RANDOM_UID]) + random_octets(3)
         identity = CardIdentity(uid=uid, ats=card.ats.to_bytes())
-        end = links.open_card(link, identity) if isinstance(link, str) else link
+        end = open_card(link, identity) if isinstance(link, str) else link
         recorder = None
         try:
-            if end.max_frame < card.ats.fsc and end.level is Level.BLOCKS:
-                raise ConfigError(
-                    f"frames of {card.ats.fsc} octets do not fit {end.name}, which carries {end.max_frame}: "
-                    "choose a smaller FSCI in --ats"
-                )
+            check_frame_size(end, card.ats)
             if self._trace is not None:
                 path = self._trace if index == 0 else self._trace.with_stem(f"{self._trace.stem}-{index + 1}")
                 recorder = Recorder(path, level=end.level.value, link=end.name, card=self._describe(uid))
@@ -189,6 +184,15 @@ class Emulator:
     def _application_failed(self, problem: str, error: BaseException | None) -> None:
         reason = problem if error is None else f"{problem}: {type(error).__name__}: {error}"
         self._notify(told.ApplicationFailed(time.monotonic(), "", reason))
+
+
+def check_frame_size(end: CardEnd, ats: Ats) -> None:
+    """Raise ConfigError if the link cannot carry the frames that the ATS announces."""
+    if end.level is Level.BLOCKS and end.max_frame < ats.fsc:
+        raise ConfigError(
+            f"frames of {ats.fsc} octets do not fit {end.name}, which carries {end.max_frame}: "
+            "choose a smaller FSCI in the ATS"
+        )
 
 
 def random_octets(count: int) -> bytes:
@@ -309,7 +313,7 @@ class Door:
             if isinstance(event, SendFrame):
                 self.end.send(event.frame)
             else:
-                ACT[type(event)](self, event)
+                self._ACT[type(event)](self, event)
 
     # What the stack tells, in the order of stack/events.py
 
@@ -359,7 +363,9 @@ class Door:
 
     def _read_without_length(self, event: seen.ReadWithoutLength) -> None:
         self._tell(
-            told.Warned, f"answer {event.number} is read with the length of the request, without NLEN", CLOSE_AND_CONNECT
+            told.Warned,
+            f"answer {event.number} is read with the length of the request, without NLEN",
+            CLOSE_AND_CONNECT,
         )
 
     def _activated(self, event: seen.TagActivated) -> None:
@@ -383,26 +389,25 @@ class Door:
     def _tell(self, kind: type[told.EmulatorEvent], *values: object) -> None:
         self._notify(kind(time.monotonic(), self.end.name, *values))
 
+    _ACT: ClassVar[dict[type, Callable[..., None]]] = {
+        seen.RequestReceived: _request_received,
+        seen.RequestBroken: _request_broken,
+        seen.RequestGivenUp: _request_given_up,
+        seen.AnswerReady: _nothing,
+        seen.AnswerTooLarge: _answer_too_large,
+        seen.AnswerRead: _answer_read,
+        seen.AnswerExpired: _answer_expired,
+        seen.LateAnswer: _nothing,
+        seen.WriteRefused: _write_refused,
+        seen.WriteRolledBack: _write_rolled_back,
+        seen.ReadWithoutLength: _read_without_length,
+        seen.TagActivated: _activated,
+        seen.TagDeselected: _deselected,
+        seen.FieldLost: _field_lost,
+    }
 
-ACT: Final[dict[type, Callable[..., None]]] = {
-    seen.RequestReceived: Door._request_received,
-    seen.RequestBroken: Door._request_broken,
-    seen.RequestGivenUp: Door._request_given_up,
-    seen.AnswerReady: Door._nothing,
-    seen.AnswerTooLarge: Door._answer_too_large,
-    seen.AnswerRead: Door._answer_read,
-    seen.AnswerExpired: Door._answer_expired,
-    seen.LateAnswer: Door._nothing,
-    seen.WriteRefused: Door._write_refused,
-    seen.WriteRolledBack: Door._write_rolled_back,
-    seen.ReadWithoutLength: Door._read_without_length,
-    seen.TagActivated: Door._activated,
-    seen.TagDeselected: Door._deselected,
-    seen.FieldLost: Door._field_lost,
-}
 
-
-def serve(app: App, link: str | CardEnd | Sequence[str | CardEnd], **settings: Any) -> Emulator:
+def serve(app: App, link: str | CardEnd | Sequence[str | CardEnd], **settings: Any) -> Emulator:  # noqa: ANN401 - those of Emulator
     """Serve an ASGI application over NFC, in threads of its own.
 
         with nfcbridge.serve(app, "memory:desk"):
@@ -419,4 +424,3 @@ def serve(app: App, link: str | CardEnd | Sequence[str | CardEnd], **settings: A
     emulator = Emulator(app, [link] if isinstance(link, str) or not isinstance(link, Sequence) else link, **settings)
     emulator.start()
     return emulator
-

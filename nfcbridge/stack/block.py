@@ -1,8 +1,8 @@
 """The card's stack with ISO 14443-4 below it: blocks in, blocks out."""
 
 from nfcbridge.framing import Answer
-from nfcbridge.isodep import Activated, Ats, CardLink, CommandReceived, Deselected, SendFrame
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
+from nfcbridge.isodep import Activated, Ats, CardLink, CommandReceived, Deselected, SendFrame
 from nfcbridge.stack.card import CardStack, Event
 
 

@@ -11,11 +11,11 @@ response back, until the answer is in the file or the hold time has passed. Nobo
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
-from nfcbridge import airtime, text
+from nfcbridge.airtime import command_time
 from nfcbridge.errors import RecordError, RequestError
 from nfcbridge.framing import (
     Answer,
@@ -54,8 +54,10 @@ from nfcbridge.stack.events import (
     WriteRolledBack,
 )
 from nfcbridge.stack.events import Event as StackEvent
+from nfcbridge.text import decode_text, encode_text
 from nfcbridge.type4 import (
     CardConfig,
+    CommandAPDU,
     Committed,
     ReadUpTo,
     Report,
@@ -70,7 +72,9 @@ Event = SendFrame | StackEvent
 
 NLEN_SIZE: Final = 2  # octets before the message in the file, mapping 2.0
 DEFAULT_FRAME_SIZE: Final = 256  # FSD and FSC where the link does not say: what phones and readers have
-MAX_SIZES: Final = 4096  # commands whose air time is counted for one exchange: a 32 kB message in 15-octet READs needs 2,200
+MAX_SIZES: Final = (
+    4096  # commands whose air time is counted for one exchange: a 32 kB message in 15-octet READs needs 2,200
+)
 WRITES: Final = frozenset({State.WRITING, State.REWRITING})
 GATEWAY_TIMEOUT: Final = 504
 CONTENT_TOO_LARGE: Final = 413
@@ -79,13 +83,14 @@ CONTENT_TOO_LARGE: Final = 413
 class Held(msgspec.Struct, frozen=True, gc=False):
     """A command whose response is kept back until `until` at the latest.
 
-    Exactly one of the two is there: the response of the UPDATE that committed, or the READ that is still to be
-    executed.
+    Either the response of the UPDATE that committed is there, or the READ that is still to be executed. `says_length`:
+    the UPDATE had an Le, as only our own reader sends it, and the response begins with the NLEN of the answer.
     """
 
     until: float
     response: bytes = b""
     read: bytes = b""
+    says_length: bool = False
 
 
 class CardStack:
@@ -140,7 +145,7 @@ class CardStack:
         until = self.exchange.hold_until(now) if isinstance(report, Committed) else None
         if until is None:
             return self._send(response, events)
-        self._held = Held(until, response=response)
+        self._held = Held(until, response=response, says_length=CommandAPDU.parse(apdu).ne is not None)
         return events
 
     def _send(self, response: bytes, events: list[Event]) -> list[Event]:
@@ -190,10 +195,14 @@ class CardStack:
         return events
 
     def _put(self, number: int, answer: Answer, events: list[Event], now: float) -> None:
-        message = self._encode(answer)
         limit = self.config.file_size - NLEN_SIZE
-        if len(message) > limit:
-            events.append(AnswerTooLarge(number, len(message), limit))
+        octets = len(answer.content)
+        message = b""
+        if octets <= limit:  # before it is encoded: a Text record has a limit of its own
+            message = self._encode(answer)
+            octets = len(message)
+        if octets > limit:
+            events.append(AnswerTooLarge(number, octets, limit))
             answer = Answer(CONTENT_TOO_LARGE)
             message = self._encode(answer)
             if len(message) > limit:  # the messageID alone is too large to be echoed
@@ -207,9 +216,7 @@ class CardStack:
             self._release(events, now)
 
     def _encode(self, answer: Answer) -> bytes:
-        return text.encode_text(
-            format_answer(Answer(answer.status, answer.content, self._message_id)), self._language
-        )
+        return encode_text(format_answer(Answer(answer.status, answer.content, self._message_id)), self._language)
 
     def _release(self, events: list[Event], now: float) -> None:
         held, self._held = self._held, None
@@ -218,7 +225,8 @@ class CardStack:
         if held.read:
             self._execute(held.read, events, now)
         else:
-            self._send(held.response, events)
+            length = len(self.tag.message).to_bytes(NLEN_SIZE, "big") if held.says_length else b""
+            self._send(length + held.response, events)
 
     # Time
 
@@ -284,7 +292,7 @@ class CardStack:
         effects = self.exchange.committed(now)
         number = self.exchange.number
         try:
-            request = parse_request(text.decode_text(message))
+            request = parse_request(decode_text(message))
         except RecordError as error:
             self._broken(number, RequestError(str(error), status=400), effects, events, now)
         except RequestError as error:
@@ -294,9 +302,7 @@ class CardStack:
             self._apply(effects, events, now)
             events.append(RequestReceived(number, request, len(message)))
 
-    def _broken(
-        self, number: int, error: RequestError, effects: list[Effect], events: list[Event], now: float
-    ) -> None:
+    def _broken(self, number: int, error: RequestError, effects: list[Effect], events: list[Event], now: float) -> None:
         self._message_id = error.message_id
         self._apply(effects, events, now)
         events.append(RequestBroken(number, error.status, str(error)))
@@ -306,18 +312,17 @@ class CardStack:
         if start < NLEN_SIZE:
             self._length_read = True
         answer = self._answer
-        if answer is not None and report.offset > NLEN_SIZE:
-            if not self._length_read:
-                events.append(ReadWithoutLength(answer.number))
-                self._length_read = True
+        if answer is not None and report.offset > NLEN_SIZE and not self._length_read:
+            events.append(ReadWithoutLength(answer.number))
+            self._length_read = True
         self._apply(self.exchange.read_up_to(report.offset, report.end, now), events, now)
 
     def _air_time(self) -> float:
-        return sum(airtime.command_time(command, response, self.frame_size) for command, response in self._sizes)
+        return sum(command_time(command, response, self.frame_size) for command, response in self._sizes)
 
     def _apply(self, effects: list[Effect], events: list[Event], now: float) -> None:
         for effect in effects:
-            APPLY[type(effect)](self, effect, events, now)
+            self._APPLY[type(effect)](self, effect, events, now)
 
     def _publish(self, effect: Publish, _events: list[Event], _now: float) -> None:
         self.tag.publish(effect.message)
@@ -348,15 +353,14 @@ class CardStack:
     def _nothing(self, _effect: Effect, _events: list[Event], _now: float) -> None:
         """The stack told of it already, where it happened."""
 
-
-APPLY: Final[dict[type, Callable[..., None]]] = {
-    Publish: CardStack._publish,
-    RefuseWrites: CardStack._refuse,
-    RollBack: CardStack._roll_back,
-    GiveUp: CardStack._give_up,
-    Delivered: CardStack._delivered,
-    Expired: CardStack._expired,
-    Discarded: CardStack._discarded,
-    Execute: CardStack._nothing,
-    Pipelined: CardStack._nothing,
-}
+    _APPLY: ClassVar[dict[type, Callable[..., None]]] = {
+        Publish: _publish,
+        RefuseWrites: _refuse,
+        RollBack: _roll_back,
+        GiveUp: _give_up,
+        Delivered: _delivered,
+        Expired: _expired,
+        Discarded: _discarded,
+        Execute: _nothing,
+        Pipelined: _nothing,
+    }

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from nfcbridge import text
 from nfcbridge.framing import Answer, Request, format_request, parse_answer
-from nfcbridge.type4 import EMPTY_MESSAGE, TagInfo, WriteOrder, read, write
+from nfcbridge.text import decode_text, encode_text
+from nfcbridge.type4 import EMPTY_MESSAGE, FIRST_READ, TagInfo, WriteOrder, read, write
 
 NO_ID: Final = b"null"
 FIRST_ERROR_STATUS: Final = 400
@@ -50,13 +50,15 @@ def exchange(
         RemoteProtocolError: what the tag answers makes no sense.
         LocalProtocolError: the request is larger than the file, or the tag is not writable.
     """
-    message = text.encode_text(format_request(request), language)
-    yield from write(tag, message, order, ours=ours)
+    message = encode_text(format_request(request), language)
+    length = yield from write(tag, message, order, ours=ours)
+    first = FIRST_READ if length is None else tag.nlen_size + length
     pause = POLL_FIRST
     while True:
-        octets = yield from read(tag)
+        octets = yield from read(tag, first=first)
+        first = FIRST_READ
         if octets not in {b"", EMPTY_MESSAGE, message}:
-            answer = parse_answer(text.decode_text(octets))
+            answer = parse_answer(decode_text(octets))
             # A request that the card could not read has an answer without number.
             if answer.message_id == request.message_id or (
                 answer.message_id == NO_ID and answer.status >= FIRST_ERROR_STATUS

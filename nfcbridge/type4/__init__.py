@@ -4,10 +4,21 @@ from nfcbridge.type4.apdu import SW, CommandAPDU, Ins, ResponseAPDU, describe_sw
 from nfcbridge.type4.card import Reaction, ReadUpTo, Report, RolledBack, Type4Card, WriteRefused
 from nfcbridge.type4.cc import NDEF_AID, NDEF_AID_1, CapabilityContainer, CardConfig, FileId
 from nfcbridge.type4.ndef_file import EMPTY_MESSAGE, Committed, NdefFile, WriteBegun, WriteContinued
-from nfcbridge.type4.reader import Procedure, TagInfo, WriteOrder, detect, read, run_procedure, select, write
+from nfcbridge.type4.reader import (
+    FIRST_READ,
+    Procedure,
+    TagInfo,
+    WriteOrder,
+    detect,
+    read,
+    run_procedure,
+    select,
+    write,
+)
 
 __all__ = [
     "EMPTY_MESSAGE",
+    "FIRST_READ",
     "NDEF_AID",
     "NDEF_AID_1",
     "SW",

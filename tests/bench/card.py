@@ -1,6 +1,6 @@
 """The sans-I/O card alone: microseconds a block, from frame to frame.
 
-    python -m tests.bench.card [--blocks 200000]
+python -m tests.bench.card [--blocks 200000]
 """
 
 import argparse
@@ -44,7 +44,9 @@ def turn(stack: BlockCardStack, commands: list[bytes], blocks: int) -> list[floa
 def exchanges(count: int) -> list[float]:
     """Seconds of a whole small exchange, request parsed and answer formatted, without the application."""
     stack = selected()
-    request = text_message(b'{"path":"/system_state","method":"GET","authorization":"' + 36 * b"0" + b'","messageID":7}')
+    request = text_message(
+        b'{"path":"/system_state","method":"GET","authorization":"' + 36 * b"0" + b'","messageID":7}'
+    )
     commands = [update(0, len(request).to_bytes(2, "big") + request), read(0, 251)]
     content = b'{"systemState":"idle","ambientTemp":23.4}'
     times = []

@@ -28,6 +28,10 @@ def frames(events: list[Any]) -> list[bytes]:
     return [event.frame for event in events if isinstance(event, SendFrame)]
 
 
+def waits(stack: BlockCardStack) -> bool:
+    return stack.owes_reply
+
+
 def test_the_activation_is_told_with_the_frame_size_of_the_reader() -> None:
     stack = BlockCardStack(CardStack())
     stack.activated(None, 0.0)
@@ -44,16 +48,16 @@ def test_a_driver_that_answered_the_rats_has_activated_the_tag() -> None:
 def test_a_held_update_is_bridged_by_one_waiting_time_extension() -> None:
     stack = activated()
     assert frames(stack.receive(b"\x02" + write(GET_STATE), 1.0)) == []
-    assert stack.owes_reply
+    assert waits(stack)
     deadline = stack.next_deadline()
     assert deadline == pytest.approx(1.0 + 0.6 * FWT, abs=0.001)
     (wtx,) = frames(stack.handle_timer(deadline or 0.0))
     assert wtx[0] == 0xF2
     # The extension must reach the end of the hold time, 1.4 s, with two fifths to spare.
     assert (deadline or 0.0) + wtx[1] * FWT * 0.6 >= 1.4
-    assert not stack.owes_reply
+    assert not waits(stack)
     assert frames(stack.receive(wtx, 1.06)) == []
-    assert stack.owes_reply
+    assert waits(stack)
     assert frames(stack.answer(1, Answer(200, STATE), 1.2)) == [b"\x02" + OK]
 
 
@@ -85,7 +89,7 @@ def test_deselect_is_answered_and_told_and_a_new_rats_begins_anew() -> None:
     events = stack.receive(b"\xc2", 1.1)
     assert frames(events) == [b"\xc2"]
     assert seen.TagDeselected() in events
-    assert not stack.owes_reply
+    assert not waits(stack)
     stack.activated(None, 1.2)
     events = stack.receive(bytes.fromhex("E080"), 1.2)
     assert seen.TagActivated(256, again=True) in events

@@ -15,13 +15,16 @@ REQUEST = Request("/a", "GET", None, b"7")
 MESSAGE = text_message(b'{"path":"/a","method":"GET","messageID":7}')
 ANSWER = text_message(b'{"messageID":7,"statusCode":200},[1]')
 FIRST_READ = read(0, 251)
+ASKING_WRITE = write(MESSAGE) + b"\x02"
 
 
 def file_of(message: bytes) -> bytes:
-    return (len(message).to_bytes(2, "big") + message + bytes(251))[:251] + OK
+    return (len(message).to_bytes(2, "big") + message + bytes(251))[:251]
 
 
-def play(files: Iterable[bytes], *, ours: bool = True, order: WriteOrder | None = None) -> tuple[Answer, list[object]]:
+def play(
+    files: Iterable[bytes], *, ours: bool = True, order: WriteOrder | None = None, update_response: bytes = OK
+) -> tuple[Answer, list[object]]:
     """Run an exchange against a card that accepts every write and has these files, one a read."""
     contents = iter(files)
     steps: list[object] = []
@@ -33,16 +36,22 @@ def play(files: Iterable[bytes], *, ours: bool = True, order: WriteOrder | None 
             if isinstance(step, Pause):
                 step = next(machine)
             elif step[1] == 0xD6:
-                step = machine.send(OK)
+                step = machine.send(update_response)
             else:
-                step = machine.send(file_of(next(contents)))
+                step = machine.send(file_of(next(contents))[: step[-1]] + OK)
     except StopIteration as end:
         return end.value, steps
 
 
-def test_a_card_of_ours_takes_one_update_and_one_read() -> None:
+def test_a_card_of_ours_takes_one_update_and_one_read_of_just_the_answer() -> None:
+    answer, steps = play([ANSWER], update_response=len(ANSWER).to_bytes(2, "big") + OK)
+    assert steps == [ASKING_WRITE, read(0, 2 + len(ANSWER))]
+    assert answer == Answer(200, b"[1]", b"7")
+
+
+def test_a_card_that_does_not_say_the_length_is_read_in_one_block() -> None:
     answer, steps = play([ANSWER])
-    assert steps == [write(MESSAGE), FIRST_READ]
+    assert steps == [ASKING_WRITE, FIRST_READ]
     assert answer == Answer(200, b"[1]", b"7")
 
 

@@ -141,12 +141,12 @@ TIGHT = TagInfo(mle=15, mlc=4, file_size=32)
 @pytest.mark.parametrize(
     ("info", "order", "ours", "commands"),
     [
-        (TAG, None, True, ["00D60000 06 0004 D1010054"]),
+        (TAG, None, True, ["00D60000 06 0004 D1010054 02"]),
         (TAG, WriteOrder.ONE, False, ["00D60000 06 0004 D1010054"]),
         (TAG, None, False, ["00D60000 02 0000", "00D60002 04 D1010054", "00D60000 02 0004"]),
         (TAG, WriteOrder.NLEN_FIRST, True, ["00D60000 02 0000", "00D60002 04 D1010054", "00D60000 02 0004"]),
         (TAG, WriteOrder.FIRST_CHUNK, True, ["00D60000 06 0000 D1010054", "00D60000 02 0004"]),
-        (TIGHT, WriteOrder.ONE, True, ["00D60000 04 0004 D101", "00D60004 02 0054"]),
+        (TIGHT, WriteOrder.ONE, True, ["00D60000 04 0004 D101", "00D60004 02 0054 02"]),
         (TIGHT, WriteOrder.ONE, False, ["00D60000 04 0000 D101", "00D60004 02 0054", "00D60000 02 0004"]),
         (TIGHT, WriteOrder.FIRST_CHUNK, False, ["00D60000 04 0000 D101", "00D60004 02 0054", "00D60000 02 0004"]),
         (TIGHT, None, False, ["00D60000 02 0000", "00D60002 04 D1010054", "00D60000 02 0004"]),
@@ -171,6 +171,18 @@ def test_a_message_is_written_with_these_commands(
     hold(write(info, FOUR, order, ours=ours), [(command, "9000") for command in commands])
 
 
+def test_a_card_of_ours_says_the_length_of_its_answer_in_the_response_to_the_last_update() -> None:
+    command = "00D60000 06 0004 D1010054 02"
+    assert hold(write(TAG, FOUR, ours=True), [(command, "0123 9000")]) == 0x123
+    assert hold(write(TAG, FOUR, ours=True), [(command, "9000")]) is None
+    assert hold(write(TAG, FOUR, WriteOrder.ONE), [("00D60000 06 0004 D1010054", "9000")]) is None
+
+
+def test_a_chunk_that_fills_its_block_is_not_made_longer_by_an_le() -> None:
+    assert updates(TAG, bytes(246), ours=True)[-1][-1:] == b"\x00"
+    assert updates(TAG, bytes(245), ours=True)[-1][-1:] == b"\x02"
+
+
 def test_a_write_uses_extended_commands_only_where_255_octets_are_not_enough() -> None:
     info = TagInfo(mle=300, mlc=300, file_size=0x1000)
     message = bytes(400)
@@ -178,15 +190,15 @@ def test_a_write_uses_extended_commands_only_where_255_octets_are_not_enough() -
         write(info, message, WriteOrder.ONE, ours=True),
         [
             ("00D60000 00012C 0190" + "00" * 298, "9000"),
-            ("00D6012C 66" + "00" * 102, "9000"),
+            ("00D6012C 66" + "00" * 102 + "02", "9000"),
         ],
     )
 
 
 def test_255_octets_go_in_a_short_command_and_256_in_an_extended_one() -> None:
     info = TagInfo(mle=255, mlc=0xFFFF, file_size=0x1000)
-    hold(write(info, bytes(253), ours=True), [("00D60000 FF 00FD" + "00" * 253, "9000")])
-    hold(write(info, bytes(254), ours=True), [("00D60000 000100 00FE" + "00" * 254, "9000")])
+    hold(write(info, bytes(253), ours=True), [("00D60000 FF 00FD" + "00" * 253 + "02", "9000")])
+    hold(write(info, bytes(254), ours=True), [("00D60000 000100 00FE" + "00" * 254 + "0002", "9000")])
 
 
 @pytest.mark.parametrize(
