@@ -3,9 +3,10 @@
     python -m tests.bench.vpcd [COUNT]
 
 Where the scheduler puts reader, pcscd and card decides more than the card does: the bare echo takes 26 us a command
-with all of them on one core and 61 us with two, and left alone a run may get either. So each placement is measured by
-itself, echo and server take turns, and the rates of the slowest and fastest round stand beside the median: a
-difference between two cards that is smaller than that range is none.
+with all of them on one core and 61 us over two. Kept on one core the rounds agree; compare cards there. With two cores
+free the scheduler chooses, and some rounds get one core all the same: that row shows what a user may see, and its
+median only means something beside its slowest and fastest round. Echo and server take turns, so that a busy minute of
+the machine meets both.
 
 Needs what tests/foreign/test_pcsc.py needs, and root.
 """
@@ -91,7 +92,7 @@ def main() -> None:
     heads = ("rate", "slowest", "fastest", "median", "p99.99", "max")
     print(f"{'card':11}{'placement':11}" + "".join(f"{head:>10}" for head in heads), flush=True)
     cores = sorted(os.sched_getaffinity(0))
-    for placement, allowed in (("one core", {cores[0]}), ("two cores", set(cores[:2]))):
+    for placement, allowed in (("one core", {cores[0]}), ("two free", set(cores[:2]))):
         results: dict[str, list[list[int]]] = {"echo": [], "nfcbridge": []}
         with placed_on(allowed):
             for _ in range(ROUNDS):
