@@ -50,6 +50,5 @@ async def post_login(controller: Controller, call: Call[LoginRequest]) -> Logged
 
 async def post_logout(controller: Controller, call: Call[None]) -> NotLoggedIn:
     """The end of the session."""
-    if call.session is not None:
-        controller.sessions.close(call.session.id)
+    controller.sessions.close(call.session)
     return not_logged_in("Logged out")

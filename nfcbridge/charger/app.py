@@ -1,5 +1,6 @@
 """The REST core as an ASGI application: Starlette finds the path, an `Endpoint` does the rest."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import msgspec
@@ -35,13 +36,13 @@ async def _our_fault(_request: Request, _error: Exception) -> Response:
     return Response(body, HTTPStatus.INTERNAL_SERVER_ERROR, media_type="application/json")
 
 
-def create_app(controller: Controller) -> Starlette:
+def create_app(controller: Controller, operations: Iterable[Operation] = ROUTES) -> Starlette:
     """The application that serves the interface of this controller, every path of it below BASE_PATH."""
     by_path: dict[str, list[Operation]] = {}
-    for operation in ROUTES:
+    for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
     app = Starlette(
-        routes=[Route(BASE_PATH + path, Endpoint(controller, operations)) for path, operations in by_path.items()],
+        routes=[Route(BASE_PATH + path, Endpoint(controller, rows)) for path, rows in by_path.items()],
         exception_handlers={Exception: _our_fault},
     )
     # /v1/login/ is an unknown path and not a redirect, which no NFC message could carry.

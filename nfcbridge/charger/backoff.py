@@ -68,10 +68,13 @@ class BackOff:
             failures.until = now + min(LONGEST_WAIT, 2.0 ** min(failures.count - FREE_FAILURES, 16))
 
     def succeeded(self, client: str, user: str) -> None:
-        """Forget the failures of this client for this user."""
+        """Forget the failures of this client for this user.
+
+        Those of names that are counted as one stay: who knows one password must not try another's without end.
+        """
         names = self._clients.get(client)
         if names is not None:
-            names.pop(_key(names, user), None)
+            names.pop(user, None)
             if not names:
                 del self._clients[client]
 

@@ -101,9 +101,14 @@ def decode_body(body: bytes, decoder: Decoder[T]) -> T | Failed:
             body.decode()  # the decoder does not look into what it skips
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        return failed(_cause(str(error), decoder.type))
+        fault = error
     except (ValueError, RecursionError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "not JSON") from error
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)  # the decoder stops at the first wrong type
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "not JSON") from error
+    return failed(_cause(str(fault), decoder.type))
 
 
 def _cause(fault: str, expected: Any) -> str:  # noqa: ANN401, a type is anything that msgspec decodes

@@ -61,9 +61,10 @@ class Sessions:
         self._sessions[session_id] = session
         return session
 
-    def close(self, session_id: str) -> None:
-        """Log out."""
-        self._sessions.pop(session_id, None)
+    def close(self, session: Session | None) -> None:
+        """Log somebody out; nobody is logged out already."""
+        if session is not None:
+            self._sessions.pop(session.id, None)
 
     def close_all(self) -> None:
         """Log everybody out."""

@@ -29,8 +29,8 @@ BACKLOG: Final = 128
 # a disconnect, and after the second share its calls are cancelled.
 GRACE: Final = 0.8
 CUT_GRACE: Final = 0.3
-# Seconds that all of it takes at most; uvicorn looks around every 0.1 s.
-STOP_TIMEOUT: Final = GRACE + CUT_GRACE + 0.3
+# Seconds that all of it takes at most.
+STOP_TIMEOUT: Final = GRACE + 2 * CUT_GRACE
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -175,8 +175,7 @@ class HttpServer:
                 await asyncio.wait([task], timeout=CUT_GRACE)
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["state"] = self._state.copy()
+        scope["state"] = self._state.copy()
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
