@@ -15,21 +15,17 @@ def command() -> None:
     from nfcbridge.cli.tables import format_table
     from nfcbridge.links import LINKS
 
-    rows = [("NAME", "ENDS", "LEVEL", "UID", "HERE", "WHAT IT IS")]
+    rows = [("NAME", "HERE", "ENDS", "FRAMES", "UID", "WHAT IT IS")]
+    needs = []
     for kind in LINKS.values():
         ends = [end for end, opener in (("card", kind.card), ("reader", kind.reader)) if opener is not None]
+        frames = kind.level.value if kind.level is not None else "of the other"
         missing = kind.missing()
+        if missing:
+            needs.append(f"{kind.example} needs {missing}")
         rows.append(
-            (
-                kind.example,
-                ", ".join(ends),
-                kind.level.value if kind.level is not None else "any",
-                kind.uid,
-                "missing" if missing else "ready",
-                kind.description,
-            )
+            (kind.example, "missing" if missing else "ready", ", ".join(ends), frames, kind.uid, kind.description)
         )
     click.echo(format_table(rows))
-    for kind in LINKS.values():
-        if missing := kind.missing():
-            click.echo(f"\n{kind.example} needs {missing}")
+    if needs:
+        click.echo("\n" + "\n".join(needs))

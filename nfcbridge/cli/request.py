@@ -213,4 +213,7 @@ def print_summary(sizes: list[tuple[int, int]]) -> None:
 
     seconds = sum(airtime.command_time(command, response, FRAME_SIZE) for command, response in sizes)
     octets = sum(map(sum, sizes))
-    click.echo(f"{len(sizes)} APDUs, {octets} octets, {seconds * 1000:.1f} ms of air time (computed)", err=True)
+    click.echo(
+        f"{len(sizes)} APDUs, {octets} octets, {seconds * 1000:.1f} ms of air time (computed, without activation)",
+        err=True,
+    )

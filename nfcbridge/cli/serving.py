@@ -3,7 +3,7 @@
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO
@@ -31,6 +31,9 @@ DEV_PASSWORD: Final = "operator"  # noqa: S105 - it is no secret, which is why -
 
 ISO_DEP_PATIENCE: Final = 0.618
 """Seconds that Android's IsoDep waits for an answer by default, air time included."""
+
+MAX_SHORT_READ: Final = 256
+"""The largest MLe that readers use with short APDUs."""
 
 
 class StopSignals:
@@ -105,7 +108,7 @@ def run(settings: ServeSettings) -> int:
 def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> None:
     """Print the line for programs that wait for it, then the command for people who want to try it."""
     console.print_line(f"ready nfc={','.join(emulator.link_names)} http={emulator.http_url or 'none'}")
-    command = command_to_try(settings, emulator)
+    command = command_to_try(settings, emulator.link_names, emulator.http_url)
     if settings.quiet or not command:
         return
     if settings.json:
@@ -114,21 +117,30 @@ def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> N
         console.print_line(f"try it from a second terminal: {command}")
 
 
-def command_to_try(settings: ServeSettings, emulator: Emulator) -> str:
-    """Return the command that shows in a second terminal that the server works; "" when there is none."""
-    readable = [name.removeprefix("faulty:") for name in emulator.link_names]
-    readable = [name.partition("?")[0] for name in readable if name.startswith("udp:")]
+def command_to_try(settings: ServeSettings, links: Sequence[str], http_url: str | None) -> str:
+    """Return the command that shows in a second terminal that the server works.
+
+    Args:
+        settings: those of the server.
+        links: the names that open the other ends.
+        http_url: where HTTP is served, if it is.
+
+    Returns:
+        The command, for a shell; "" when no other process can reach the server.
+    """
+    readable = [name.removeprefix("faulty:").partition("?")[0] for name in links]
+    readable = [name for name in readable if name.startswith("udp:")]
     if not readable:
-        return f"curl {emulator.http_url}{'' if settings.app else '/v1/login'}" if emulator.http_url else ""
+        return "" if http_url is None else f"curl {http_url}{'' if settings.app else '/v1/login'}"
     words = ["nfcbridge", "request"]
     words += ["--no-login", "GET", "/"] if settings.app else ["GET", "/system_state"]
     if readable[0] != DEFAULT_LINK:
         words += ["--link", readable[0]]
     files = [file for role, file in settings.passwords if role == OPERATOR]
     if files:
-        words += ["--password-file", str(files[-1])]
-    environment = f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if settings.dev and not settings.app and not files else ""
-    return environment + shlex.join(words)
+        words += ["--password-file", str(files[-1].resolve())]
+    known = settings.dev and not settings.app and not files
+    return (f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if known else "") + shlex.join(words)
 
 
 def warn(settings: ServeSettings) -> None:
@@ -144,6 +156,11 @@ def warn(settings: ServeSettings) -> None:
         print_warning(
             f"--hold {settings.hold:g}s: Android's IsoDep gives up after {ISO_DEP_PATIENCE * 1000:.0f} ms; "
             "400ms leaves room for the air time"
+        )
+    if settings.mle > MAX_SHORT_READ:
+        print_warning(
+            f"--mle {settings.mle}: nfcpy cannot read such a tag, and Android reads it with extended APDUs; "
+            f"up to {MAX_SHORT_READ} suits every reader"
         )
 
 

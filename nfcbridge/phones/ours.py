@@ -2,7 +2,7 @@
 
 from nfcbridge.phones.script import Conversation, Script, converse
 from nfcbridge.text import decode_text, encode_text
-from nfcbridge.type4 import detect, read, write
+from nfcbridge.type4 import FIRST_READ, detect, read, write
 
 
 def ours(conversation: Conversation) -> Script[None]:
@@ -10,7 +10,8 @@ def ours(conversation: Conversation) -> Script[None]:
     info = yield from detect()
 
     def exchange(text: str) -> Script[str | None]:
-        yield from write(info, encode_text(text), ours=True)
-        return decode_text((yield from read(info)))
+        length = yield from write(info, encode_text(text), ours=True)
+        first = FIRST_READ if length is None else info.nlen_size + length
+        return decode_text((yield from read(info, first=first)))
 
     yield from converse(conversation, exchange)

@@ -2,9 +2,9 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -28,7 +28,18 @@ HELP_LIMIT = 0.1
 
 HEAVY = ("rich", "httpx2", "starlette", "uvicorn", "asyncio", "cryptography", "nfc", "ndef", "socket", "sqlite3")
 
-PROGRAM = "import sys; from nfcbridge.cli import main; code = main(sys.argv[1:])"
+
+# The coverage tool is not measured with our imports.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
+def run_program(*args: str, epilogue: str = "") -> str:
+    """Run the command line in a process of its own; return what its epilogue wrote to stderr."""
+    program = "import sys; from nfcbridge.cli import main; code = main(sys.argv[1:])" + epilogue
+    done = subprocess.run(
+        [sys.executable, "-c", program, *args], check=True, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    return done.stderr.strip()
 
 
 def command_that_raises(error: BaseException) -> click.Command:
@@ -41,29 +52,28 @@ def command_that_raises(error: BaseException) -> click.Command:
 
 @pytest.mark.parametrize("args", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_takes_less_than_a_tenth_of_a_second(args: list[str]) -> None:
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", PROGRAM, *args], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - start)
-        if times[-1] < HELP_LIMIT:
-            break
-    # The fastest of a few: what is judged is our imports, and not what else this machine does meanwhile.
-    assert min(times) < HELP_LIMIT
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run_program(*args)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # The processor's time, and the best of a few: what is judged is our imports, and not what else this machine does.
+    # Alone on it, the time on the wall is the same.
+    assert any(seconds() < HELP_LIMIT for _ in range(5))
 
 
 @pytest.mark.parametrize("args", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_nothing_heavy(args: list[str]) -> None:
-    program = f"{PROGRAM}; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program, *args], check=True, capture_output=True, text=True)
-    assert done.stderr.strip() == "[]"
+    epilogue = f"; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    assert run_program(*args, epilogue=epilogue) == "[]"
 
 
 def test_help_of_the_group_imports_no_command() -> None:
-    program = f"{PROGRAM}; print([name for name in sys.modules if name.startswith('nfcbridge')], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program, "--help"], check=True, capture_output=True, text=True)
-    assert "nfcbridge.cli.errors" in done.stderr
-    assert not any(command.module in done.stderr for command in COMMANDS.values())
+    epilogue = "; print([name for name in sys.modules if name.startswith('nfcbridge')], file=sys.stderr)"
+    modules = run_program("--help", epilogue=epilogue)
+    assert "nfcbridge.cli.errors" in modules
+    assert not any(command.module in modules for command in COMMANDS.values())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -97,6 +107,12 @@ def test_an_unknown_command_is_a_usage_error_of_one_line(capsys: pytest.CaptureF
     assert not out
     assert err.startswith("nfcbridge: error: No such command 'server'")
     assert err.count("\n") == 1
+
+
+def test_a_name_that_is_no_command_has_none() -> None:
+    context = click.Context(nfcbridge)
+    assert nfcbridge.list_commands(context) == list(COMMANDS)
+    assert nfcbridge.get_command(context, "server") is None
 
 
 def test_a_wrong_option_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,6 +141,36 @@ def test_a_link_stays_on_this_machine_if_its_name_says_so(link: str, *, stays: b
     assert stays_on_this_machine(link) is stays
 
 
+@pytest.mark.parametrize(
+    ("args", "links", "command"),
+    [
+        ([], ["udp:127.0.0.1:54321"], "nfcbridge request GET /system_state"),
+        (["--dev"], ["udp:127.0.0.1:54321"], "NFCBRIDGE_PASSWORD=operator nfcbridge request GET /system_state"),
+        ([], ["memory:a", "udp:127.0.0.1:7"], "nfcbridge request GET /system_state --link udp:127.0.0.1:7"),
+        ([], ["faulty:udp:127.0.0.1:54321?seed=1"], "nfcbridge request GET /system_state"),
+        (["--app", "a:b"], ["udp:127.0.0.1:54321"], "nfcbridge request --no-login GET /"),
+        (["--app", "a:b", "--dev"], ["udp:127.0.0.1:54321"], "nfcbridge request --no-login GET /"),
+        (
+            ["--dev", "--password", "operator=/a b", "--password", "user=/c"],
+            ["udp:127.0.0.1:54321"],
+            "nfcbridge request GET /system_state --password-file '/a b'",
+        ),
+        ([], ["memory:a"], "curl http://127.0.0.1:8080/v1/login"),
+        (["--app", "a:b"], ["vpcd:127.0.0.1:35963"], "curl http://127.0.0.1:8080"),
+    ],
+)
+def test_the_command_to_try_is_the_shortest_that_works(
+    args: list[str], links: list[str], command: str, started: list[ServeSettings]
+) -> None:
+    main(["serve", *args])
+    assert serving.command_to_try(started[0], links, "http://127.0.0.1:8080") == command
+
+
+def test_where_no_other_process_can_come_there_is_nothing_to_try(started: list[ServeSettings]) -> None:
+    main(["serve"])
+    assert serving.command_to_try(started[0], ["memory:a"], None) == ""
+
+
 def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeSettings]) -> None:
     main(["serve"])
     settings: Any = started[0]

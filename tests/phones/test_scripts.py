@@ -31,10 +31,16 @@ class CannedTag:
     """
 
     def __init__(
-        self, *, cc: bytes = CC, idle: bytes = bytes.fromhex("D00000"), answer: bytes = ANSWER_MESSAGE
+        self,
+        *,
+        cc: bytes = CC,
+        idle: bytes = bytes.fromhex("D00000"),
+        answer: bytes = ANSWER_MESSAGE,
+        says_length: bool = False,
     ) -> None:
         self.cc = cc
         self.answer = answer
+        self.says_length = says_length
         self.selected = b""
         self.file = bytearray(0x8000)
         self.put(idle)
@@ -63,9 +69,11 @@ class CannedTag:
             content = self.cc if self.selected == b"\xe1\x03" else self.file
             return bytes(content[offset : offset + command[4]]) + b"\x90\x00"
         else:
-            self.file[offset : offset + command[4]] = command[5:]
+            self.file[offset : offset + command[4]] = command[5 : 5 + command[4]]
             if offset == 0 and any(command[5:7]):
                 self.put(self.answer)
+            if self.says_length and len(command) > 5 + command[4]:
+                return bytes(self.file[:2]) + b"\x90\x00"
         return b"\x90\x00"
 
 
@@ -182,14 +190,15 @@ def test_nfcpy_writes_zeros_for_the_length_with_the_first_chunk_where_one_update
     ]
 
 
-def test_our_own_reader_takes_one_update_and_one_read() -> None:
-    tag = CannedTag()
+@pytest.mark.parametrize(("says_length", "size"), [(True, 2 + len(ANSWER_MESSAGE)), (False, 251)])
+def test_our_own_reader_takes_one_update_and_one_read(size: int, *, says_length: bool) -> None:
+    tag = CannedTag(says_length=says_length)
     assert play(phones.ours, tag) == [ANSWER]
     assert tag.log == [
         *DETECTION,
         ASKED,
-        update(0, len(ASK_MESSAGE).to_bytes(2) + ASK_MESSAGE),
-        read(0, 251),
+        update(0, len(ASK_MESSAGE).to_bytes(2) + ASK_MESSAGE) + "02",  # Le: how long is the answer?
+        read(0, size),
         ANSWERED,
     ]
 
@@ -209,14 +218,12 @@ def test_a_conversation_that_was_given_null_is_closed() -> None:
 
 
 def result_of(script: Script[object], *responses: bytes) -> tuple[object, list[Step]]:
-    """Send responses into a script until it ends; its result and its steps."""
+    """Send responses into a script, the last of which ends it; its result and its steps."""
     steps = [next(script)]
-    for response in responses:
-        try:
-            steps.append(script.send(response))
-        except StopIteration as end:
-            return end.value, steps
-    pytest.fail("the script wants more responses")
+    steps += [script.send(response) for response in responses[:-1]]
+    with pytest.raises(StopIteration) as end:
+        script.send(responses[-1])
+    return end.value.value, steps
 
 
 @pytest.mark.parametrize(("response", "sw"), [("6A82", 0x6A82), ("01026985", 0x6985)])

@@ -1,0 +1,52 @@
+"""`nfcbridge links`: every link is there, and what is missing is said with how to get it."""
+
+import shutil
+
+import pytest
+
+from nfcbridge.cli import main
+from nfcbridge.cli.errors import ExitCode
+from nfcbridge.cli.tables import format_table
+from nfcbridge.links import LINKS
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert main(["links"]) == ExitCode.DONE
+    out, err = capsys.readouterr()
+    assert not err
+    lines: list[str] = out.splitlines()
+    return lines
+
+
+def test_every_link_has_a_line_with_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    heading, *lines = lines_of(capsys)
+    assert heading.split() == ["NAME", "HERE", "ENDS", "FRAMES", "UID", "WHAT", "IT", "IS"]
+    for kind, line in zip(LINKS.values(), lines, strict=False):
+        assert line.startswith(kind.example)
+        assert line.endswith(kind.description)
+        assert ("card" in line.split()[2]) is (kind.card is not None)
+        assert ("reader" in line[: -len(kind.description)]) is (kind.reader is not None)
+
+
+def test_what_is_missing_is_told_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    lines = lines_of(capsys)
+    (row,) = [line for line in lines if line.startswith("vpcd:") and "needs" not in line]
+    assert row.split()[1] == "missing"
+    assert lines[-1].startswith("vpcd:127.0.0.1:35963 needs pcscd")
+    assert "apt-get install" in lines[-1]
+
+
+def test_where_nothing_is_missing_nothing_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/sbin/{name}")
+    assert len(lines_of(capsys)) == 1 + len(LINKS)
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    rows = [("NAME", "ms"), ("a", "10.0"), ("longer", "9.0")]
+    assert format_table(rows, right=[1]) == "NAME      ms\na       10.0\nlonger   9.0"
+    assert format_table(rows) == "NAME    ms\na       10.0\nlonger  9.0"
