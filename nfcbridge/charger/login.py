@@ -16,7 +16,7 @@ from secrets import token_bytes, token_urlsafe
 from typing import Final, Protocol
 
 from nfcbridge.charger.backoff import BackOff
-from nfcbridge.charger.policy import RefusedError
+from nfcbridge.charger.policy import RefusedError, unauthorized
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.sessions import Session, Sessions
 
@@ -114,7 +114,7 @@ class Logins:
         role = self._match(username, password, token)
         if role is None:
             self._back_off.failed(client, username, now)
-            raise RefusedError(401, "Login failed")
+            raise unauthorized("Login failed")
         self._back_off.succeeded(client, username)
         return self._sessions.open(role, now)
 

@@ -130,7 +130,7 @@ class Endpoint:
         now = controller.clock()
         session = controller.sessions.use(session_id(scope), now)
         if session is None and not self._open:
-            raise policy.no_session()
+            raise policy.unauthorized("Not logged in")
         if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
             raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "path or query too long")
         operation = self._find(scope["method"])

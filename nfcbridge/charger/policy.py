@@ -67,12 +67,9 @@ class RefusedError(RequestError):
         self.headers: Headers = list(headers)
 
 
-_NOT_LOGGED_IN: Final = "Not logged in"
-
-
-def no_session() -> RefusedError:
-    """401; the scheme named is the one that is tolerated, since HTTP wants one named (RFC 9110, section 11.6.1)."""
-    return RefusedError(HTTPStatus.UNAUTHORIZED, _NOT_LOGGED_IN, headers=[(b"www-authenticate", b"Bearer")])
+def unauthorized(message: str) -> RefusedError:
+    """401; the scheme named is the one that is tolerated, since HTTP wants one named (RFC 9110, section 15.5.2)."""
+    return RefusedError(HTTPStatus.UNAUTHORIZED, message, headers=[(b"www-authenticate", b"Bearer")])
 
 
 def wrong_method(allowed: Iterable[str]) -> RefusedError:

@@ -219,7 +219,9 @@ class AppLoop:
 
         if self._loop is None or self._loop.is_closed():
             raise LocalProtocolError("this loop does not run")
-        server = HttpServer(self._app, bind(host, port), state=self._state, ssl_context=ssl_context)
+        server = HttpServer(
+            self._app, bind(host, port), state=self._state, ssl_context=ssl_context, report=self._report
+        )
         asyncio.run_coroutine_threadsafe(server.start(), self._loop).result(STARTUP_TIMEOUT)
         self._servers.append(server)
         return server

@@ -17,7 +17,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from nfcbridge.dispatch import App, Receive, Scope, Send
+from nfcbridge.dispatch import App, Receive, Report, Scope, Send, log_problem
 from nfcbridge.errors import LinkError
 
 # Octets of a request line with its header fields, counted from the second read on (asyncio reads 262,144 at most). A
@@ -31,6 +31,12 @@ GRACE: Final = 0.8
 CUT_GRACE: Final = 0.3
 # Seconds that all of it takes at most.
 STOP_TIMEOUT: Final = GRACE + 2 * CUT_GRACE
+
+# What uvicorn says of single connections: a broken request is its sender's news, and what the application did wrong is
+# reported. Whoever wants to read it nevertheless gives this logger a handler.
+_logger = logging.getLogger(__name__)
+_logger.addHandler(logging.NullHandler())
+_logger.setLevel(logging.WARNING)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -64,8 +70,11 @@ def bind(host: str, port: int) -> socket.socket:
 class _BoundedHttp(HttpToolsProtocol):
     """One connection, with an end to the head of a request."""
 
-    _in_head = False
-    _head = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, whatever uvicorn gives
+        super().__init__(*args, **kwargs)
+        self.logger = _logger
+        self._in_head = False
+        self._head = 0
 
     def data_received(self, data: bytes) -> None:
         """Take octets from the network."""
@@ -115,6 +124,7 @@ class HttpServer:
         listener: a listening socket, closed when the server stops.
         state: the lifespan state of the application.
         ssl_context: for HTTPS.
+        report: told of what the application did wrong.
 
     Attributes:
         host, port: what is listened on, the real port.
@@ -122,7 +132,13 @@ class HttpServer:
     """
 
     def __init__(
-        self, app: App, listener: socket.socket, *, state: dict[str, Any], ssl_context: SSLContext | None = None
+        self,
+        app: App,
+        listener: socket.socket,
+        *,
+        state: dict[str, Any],
+        ssl_context: SSLContext | None = None,
+        report: Report = log_problem,
     ) -> None:
         self.host: str = listener.getsockname()[0]
         self.port: int = listener.getsockname()[1]
@@ -132,6 +148,7 @@ class HttpServer:
         self._state = state
         self._listener = listener
         self._ssl_context = ssl_context
+        self._report = report
         self._cut = False
         self._server: _Uvicorn | None = None
         self._task: asyncio.Task[None] | None = None
@@ -147,7 +164,6 @@ class HttpServer:
             lifespan="off",
             interface="asgi3",
             log_config=None,
-            log_level=logging.ERROR,  # a broken request is its sender's news
             access_log=False,
             # A header of the request decides nothing here, least of all who the client is: back-off counts by it.
             proxy_headers=False,
@@ -178,6 +194,8 @@ class HttpServer:
         scope["state"] = self._state.copy()
         try:
             await self._app(scope, receive, send)
-        except asyncio.CancelledError:
-            if not self._cut:
-                raise
+        except (Exception, asyncio.CancelledError) as error:
+            if self._cut and isinstance(error, asyncio.CancelledError):
+                return
+            self._report(f"{scope['method']} {scope['path']}: the application raised", error)
+            raise  # uvicorn answers 500, or cuts the response off where it is

@@ -1,11 +1,19 @@
 """The application's loop: answers to other threads, one lifespan, and a stop that always ends."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 
 import pytest
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.errors import ConfigError, LocalProtocolError
@@ -67,6 +75,41 @@ def test_error_content_is_kept_when_asked_for() -> None:
 
     with AppLoop(refuse, drop_error_content=False) as running:
         assert running.submit(get("/x")).result(SOON) == Answer(404, b"{}", b"7")
+
+
+def test_an_application_of_a_framework_is_served_with_its_threads_streams_and_background_tasks() -> None:
+    done = threading.Event()
+
+    def in_a_thread(request: StarletteRequest) -> JSONResponse:
+        return JSONResponse({"state": request.state.name}, background=BackgroundTask(done.set))
+
+    async def in_pieces(_request: StarletteRequest) -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b'{"a":'
+            yield b" 1}"
+
+        return StreamingResponse(pieces(), media_type="application/json")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, str]]:
+        yield {"name": "framework"}
+
+    async def pass_on(request: StarletteRequest, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+    app = Starlette(
+        routes=[Route("/thread", in_a_thread), Route("/pieces", in_pieces)],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=pass_on)],
+        lifespan=lifespan,
+    )
+    told = Told()
+    with AppLoop(app, report=told) as running:
+        assert running.submit(get("/thread")).result(SOON).content == b'{"state":"framework"}'
+        assert running.submit(get("/pieces")).result(SOON).content == b'{"a":1}'
+        assert running.submit(get("/nowhere")).result(SOON).status == 404
+        assert running.submit(get("/thread/")).result(SOON).status == 502
+        assert done.wait(SOON)
+    assert told.problems == ["GET /thread/: the application redirected (307): no message can say where to"]
 
 
 # Lifespan
