@@ -19,16 +19,13 @@ from nfcbridge.isodep.blocks import (
     CID,
     CRC_OCTETS,
     I_BLOCK,
-    KINDS,
     MAX_COMMAND,
     MAX_RESPONSE,
     MAX_WTXM,
     MORE,
-    NUMBER,
     R_ACK,
     S_DESELECT,
     S_WTX,
-    Kind,
     build_block,
 )
 from nfcbridge.isodep.events import (
@@ -41,6 +38,8 @@ from nfcbridge.isodep.events import (
     Retransmitted,
     SendFrame,
 )
+from nfcbridge.isodep.inputs import CARD_INPUTS
+from nfcbridge.isodep.inputs import CardInput as Input
 
 EXTEND_AT: Final = 0.6
 """S(WTX) is sent when this part of the waiting time is over: the rest is for the scheduler, the link and the air."""
@@ -59,40 +58,6 @@ class State(IntEnum):
     SENDING = 7  # a part of a response is out
     OVERFLOWED = 8  # a command was longer than commands can be
     DESELECTED = 9  # deaf
-
-
-class Input(IntEnum):
-    """What a frame is to this card at this moment: SAME and OTHER compare its block number with the card's own."""
-
-    INVALID = 0
-    I_LAST = 1
-    I_MORE = 2
-    R_SAME = 3
-    NAK_OTHER = 4
-    ACK_OTHER = 5
-    DESELECT = 6
-    WTX = 7
-    RATS = 8
-    PPS = 9
-
-
-_MEANINGS: Final = {
-    # Rule D toggles on every I-block, but a card may check that the number is the reader's next and stay silent (data
-    # sheet of the SRTAG2KL; RFAL does). No honest reader sends the card's own number. Silence is what keeps a command
-    # that is sent twice from being executed twice.
-    (Kind.I_LAST, False): Input.I_LAST,
-    (Kind.I_MORE, False): Input.I_MORE,
-    (Kind.ACK, True): Input.R_SAME,
-    (Kind.NAK, True): Input.R_SAME,
-    (Kind.ACK, False): Input.ACK_OTHER,
-    (Kind.NAK, False): Input.NAK_OTHER,
-    **{(kind, same): Input[kind.name] for kind in list(Kind)[Kind.DESELECT :] for same in (False, True)},
-}
-INPUTS: Final = tuple(
-    tuple(_MEANINGS.get((kind, octet & NUMBER == number), Input.INVALID) for octet, kind in enumerate(KINDS))
-    for number in (0, 1)
-)
-"""What each first octet is to the card, by the card's block number."""
 
 
 class CardLink:
@@ -218,7 +183,7 @@ class CardLink:
         if not 0 < length <= self._longest:
             return Input.INVALID
         pcb = frame[0]
-        what = INPUTS[self._number][pcb]
+        what = CARD_INPUTS[self._number][pcb]
         if what >= Input.RATS:
             return what
         header = 1

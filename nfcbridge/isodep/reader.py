@@ -18,19 +18,16 @@ from nfcbridge.isodep.blocks import (
     CID_MASK,
     CRC_OCTETS,
     I_BLOCK,
-    KINDS,
     MAX_CID,
     MAX_COMMAND,
     MAX_RESPONSE,
     MAX_WTXM,
     MORE,
-    NUMBER,
     R_ACK,
     R_NAK,
     S_DESELECT,
     S_WTX,
     WTXM_MASK,
-    Kind,
     build_block,
 )
 from nfcbridge.isodep.events import (
@@ -44,6 +41,8 @@ from nfcbridge.isodep.events import (
     SendFrame,
     WaitExtended,
 )
+from nfcbridge.isodep.inputs import READER_INPUTS
+from nfcbridge.isodep.inputs import ReaderInput as Input
 
 MARGIN: Final = 0.02
 """Seconds that the reader waits beyond the card's time: a USB adapter alone may keep a frame for 16 ms."""
@@ -74,43 +73,15 @@ class State(IntEnum):
     LOST = 10  # given up
 
 
-class Input(IntEnum):
-    """What a frame is to the reader: SAME and OTHER compare its block number with the reader's own."""
-
-    INVALID = 0
-    I_LAST = 1
-    I_MORE = 2
-    ACK_SAME = 3
-    ACK_OTHER = 4
-    DESELECT = 5
-    WTX = 6
-    ATS = 7
-    PPS = 8
-
-
-_MEANINGS: Final = {
-    (Kind.I_LAST, True): Input.I_LAST,
-    (Kind.I_MORE, True): Input.I_MORE,
-    (Kind.ACK, True): Input.ACK_SAME,
-    (Kind.ACK, False): Input.ACK_OTHER,
-    (Kind.DESELECT, False): Input.DESELECT,
-    (Kind.DESELECT, True): Input.DESELECT,
-    (Kind.WTX, False): Input.WTX,
-    (Kind.WTX, True): Input.WTX,
-}
-INPUTS: Final = tuple(
-    tuple(_MEANINGS.get((kind, octet & NUMBER == number), Input.INVALID) for octet, kind in enumerate(KINDS))
-    for number in (0, 1)
-)
-"""What each first octet is to the reader, by the reader's block number."""
-
-
 class ReaderLink:
     """A reader, between ISO/IEC 14443-3 selection and the APDU; one card.
 
     While something is out each call gives either a frame to send or the end of what was begun. So one loop drives it:
-    send the frame, wait for one until `next_deadline`, then pass it on or call `handle_timer`.
-    Times are seconds of any clock that only grows.
+    send the frame, wait for one until `next_deadline`, then pass it on or call `handle_timer`. Times are seconds of any
+    clock that only grows.
+
+    On the air no frame comes late, and the one bit of a block number cannot tell. So a link on which frames may (a socket
+    after a time-out) must drop what has come before it sends.
 
     Args:
         fsd: the longest frame that this reader takes: one of the sizes of 16 to 4096 octets that FSDI knows.
@@ -282,7 +253,7 @@ class ReaderLink:
             header = 2
             if not frame[0] & CID or length == 1 or frame[1] & CID_MASK != cid:
                 return Input.INVALID
-        what = INPUTS[self._number][frame[0]]
+        what = READER_INPUTS[self._number][frame[0]]
         inf = length - header
         if what == Input.WTX:
             return what if inf == 1 and 0 < frame[header] & WTXM_MASK <= MAX_WTXM else Input.INVALID
