@@ -4,6 +4,7 @@ stdout has the content of the answer and nothing else, so that it can go into a 
 """
 
 import sys
+from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -92,40 +93,43 @@ def command(
     """
     method = check_method(method)
     check_path(path)
-    content = check_json(sys.stdin.read() if json == "-" else json)
-    password = "" if no_login else password_of(user, password_file)
+    content = check_json(read_stdin() if json == "-" else json)
+
+    import httpx2
 
     from nfcbridge.client.errors import NfcRefusedError
     from nfcbridge.client.session import Session
     from nfcbridge.client.transport import NfcTransport
+    from nfcbridge.links import open_reader
     from nfcbridge.type4 import WriteOrder
 
     sizes: list[tuple[int, int]] = []
-    name = WRITE_ORDERS[write_order]
-    transport = NfcTransport(
-        link,
-        write_order=None if name is None else WriteOrder[name],
-        watch=lambda command, response: sizes.append((len(command), len(response))),
-    )
-    session = Session(transport, user, password)
-    try:
-        if not no_login and is_refused(session.login(), f"login as {user}"):
-            return ExitCode.REFUSED
-        response = session.request(method, path, content)
-        if verbose:
-            click.echo(
-                f"> {method} {path}\n< {response.status_code} {phrase_of(response.status_code)}".rstrip(), err=True
-            )
-        print_content(response)
-        refused = is_refused(response, f"{method} {path}")
-        if not (method == "POST" and path == "/logout"):
-            log_out(session)
-    except NfcRefusedError as exc:
-        raise click.UsageError(str(exc)) from exc
-    finally:
-        session.close()
-        if verbose:
-            print_summary(sizes)
+    order = WRITE_ORDERS[write_order]
+    # Before the password is asked for: who has named a link that does not exist need not type it in vain.
+    with closing(open_reader(link)) as end:
+        password = "" if no_login else password_of(user, password_file)
+        transport = NfcTransport(
+            end,
+            write_order=None if order is None else WriteOrder[order],
+            watch=lambda command, response: sizes.append((len(command), len(response))),
+        )
+        session = Session(transport, user, password)
+        try:
+            if not no_login and is_refused(session.login(), f"login as {user}"):
+                return ExitCode.REFUSED
+            response = session.request(method, path, content)
+            refused = is_refused(response, f"{method} {path}")
+            print_content(response)
+            if verbose:
+                print_exchange(method, path, response.status_code)
+            if not (method == "POST" and path == "/logout"):
+                log_out(session)
+        except (NfcRefusedError, httpx2.InvalidURL) as exc:
+            raise click.UsageError(str(exc)) from exc
+        finally:
+            session.close()
+            if verbose:
+                print_summary(sizes)
     return ExitCode.REFUSED if refused else ExitCode.DONE
 
 
@@ -148,8 +152,22 @@ def check_path(path: str) -> None:
     """
     if not path.startswith("/") or path.startswith("//"):
         raise click.UsageError(f"PATH {path!r} does not begin with one /, such as /system_state")
+    if not path.isprintable():
+        raise click.UsageError(f"PATH {path!r} has characters that no URL has: write them as %XX")
     if "#" in path:
         raise click.UsageError(f"PATH {path!r} has a #, and what follows it is never sent: write %23 if it is meant")
+
+
+def read_stdin() -> str:
+    """Return what is on stdin.
+
+    Raises:
+        click.UsageError: it is not UTF-8.
+    """
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as exc:
+        raise click.UsageError("JSON on stdin is not UTF-8") from exc
 
 
 def check_json(text: str | None) -> bytes | None:
@@ -191,6 +209,11 @@ def print_content(response: "httpx2.Response") -> None:
     """Print the content as it came, and a newline; nothing when there is none."""
     if response.content:
         click.echo(response.content)
+
+
+def print_exchange(method: str, path: str, status: int) -> None:
+    """Print on stderr the first lines of a request and its answer, as HTTP tools do."""
+    click.echo(f"> {method} {path}\n< {status} {phrase_of(status)}".rstrip(), err=True)
 
 
 def log_out(session: "Session") -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, Self
@@ -15,6 +14,7 @@ import msgspec
 
 from nfcbridge.cli.console import Console, EventQueue
 from nfcbridge.cli.errors import ExitCode, print_notice, print_warning
+from nfcbridge.cli.idle import check_idle
 from nfcbridge.cli.parameters import host_of_endpoint, is_loopback
 from nfcbridge.cli.passwords import PASSWORD_VARIABLE, read_password_file
 from nfcbridge.cli.serve import DEFAULT_LINK, ServeSettings
@@ -196,29 +196,6 @@ def exchange_config(settings: ServeSettings) -> ExchangeConfig:
         not_ready=b"" if settings.not_ready_empty else EMPTY_MESSAGE,
         replace=settings.replace,
     )
-
-
-def check_idle(message: bytes, capacity: int) -> None:
-    """Refuse an idle message that phones could not read: they would take the tag for broken, or for empty for ever.
-
-    Args:
-        message: the NDEF message.
-        capacity: most octets that the file takes.
-
-    Raises:
-        ConfigError: with what is allowed.
-    """
-    import ndef
-
-    if len(message) > capacity:
-        raise ConfigError(f"--idle has {len(message)} octets; the file takes {capacity}")
-    stream = BytesIO(message)
-    try:
-        list(ndef.message_decoder(stream, known_types={}))
-    except Exception as exc:  # whatever ndeflib throws: its own DecodeError is not all
-        raise ConfigError(f"--idle is no NDEF message ({exc}); give a whole one, such as D00000") from exc
-    if stream.tell() != len(message):
-        raise ConfigError("--idle has octets after its NDEF message; give one message, such as D00000")
 
 
 @contextmanager

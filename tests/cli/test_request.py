@@ -125,6 +125,22 @@ def test_without_a_login_no_password_is_asked_for(
     assert capsys.readouterr().out == '{"from":"stdin"}\n'
 
 
+def test_stdin_that_is_not_utf_8_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"\xff": 1}'), encoding="utf-8"))
+    assert main(["request", "POST", "/a", "-", "--no-login"]) == ExitCode.USAGE
+    assert "JSON on stdin is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_path_that_is_too_long_for_any_url_is_a_usage_error(
+    echo_link: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "/" + "a" * 70_000
+    assert main(["request", "GET", path, "--link", echo_link, "--no-login"]) == ExitCode.USAGE
+    assert capsys.readouterr().err.startswith("nfcbridge: error: ")
+
+
 def test_an_answer_without_content_prints_nothing(echo_link: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["request", "GET", "/", "--link", echo_link, "--no-login"]) == ExitCode.DONE
     assert capsys.readouterr() == ("", "")
@@ -147,6 +163,8 @@ def test_content_that_is_larger_than_the_tag_is_a_usage_error(
         (["GET", "http://charger/a"], "does not begin with one /"),
         (["GET", "//charger/a"], "does not begin with one /"),
         (["GET", "/a#b"], "what follows it is never sent"),
+        (["GET", "/a\nb"], "write them as %XX"),
+        (["GET", "/\udcff"], "write them as %XX"),
         (["POST", "/a", "{'a': 1}"], "quote it for the shell"),
         (["POST", "/a", ""], "quote it for the shell"),
         (["POST", "/a", "[" * 100_000], "quote it for the shell"),
@@ -175,6 +193,15 @@ def test_no_tag_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     out, err = capsys.readouterr()
     assert not out
     assert err == "nfcbridge: error: no card at memory:nobody: open its card end in this process first\n"
+
+
+def test_a_link_that_does_not_exist_is_told_before_a_password_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NFCBRIDGE_PASSWORD", raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert main(["request", "GET", "/a", "--link", "vpcd:"]) == ExitCode.USAGE
+    assert "nothing can be read through vpcd:" in capsys.readouterr().err
 
 
 def test_numbers_of_a_document_stay_what_they_are() -> None:
