@@ -7,8 +7,6 @@ fails the test, because nobody would read that it was skipped; elsewhere the tes
 import importlib.util
 import os
 import shutil
-import socket
-from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
@@ -49,19 +47,3 @@ class Peers:
 @pytest.fixture(scope="session")
 def peers() -> Peers:
     return Peers()
-
-
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[int], int]:
-    """Returns a function: kind of socket (SOCK_STREAM, SOCK_DGRAM) to a port of 127.0.0.1 that is free now.
-
-    Another program may take the port before it is used. Where a server accepts port 0 and tells the real one, use that.
-    """
-
-    def find(kind: int) -> int:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
-
-    return find

@@ -1,9 +1,15 @@
-"""An ASGI application that answers every request with what it was sent: to see that every octet crosses."""
+"""An ASGI application that answers every request with what it was sent: to see that every octet crosses.
 
+A request for /held is answered when another one, to /release, has come: to see what is read meanwhile.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
+
+released = asyncio.Event()
 
 
 async def app(
@@ -18,6 +24,10 @@ async def app(
         message = await receive()
         body += message["body"]
         more = message.get("more_body", False)
+    if scope["path"] == "/release":
+        released.set()
+    if scope["path"] == "/held":
+        await released.wait()
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

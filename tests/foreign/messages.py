@@ -74,6 +74,6 @@ class App:
         token = self.ask("GET", "/login").content["token"]
         proof = hashlib.sha256((password + token).encode()).hexdigest()
         answer = self.ask("POST", "/login", {"username": user, "password": proof})
-        if answer.status == 200:
-            self.session_id = answer.content["session"]["session_id"]
+        assert answer.status == 200, f"the login was answered {answer}"
+        self.session_id = answer.content["session"]["session_id"]
         return answer

@@ -28,6 +28,9 @@ READER: Final = "Virtual PCD 00 00"
 VPCD: Final = "127.0.0.1:35963"
 """Where the driver of that slot listens for its card."""
 
+DRIVER: Final = Path("/etc/reader.conf.d/vpcd")
+"""What tells pcscd about the virtual reader."""
+
 START_TIMEOUT: Final = 30.0
 """Seconds until pcscd accepts a client. It takes 0.1 s where nothing else runs."""
 
@@ -103,7 +106,7 @@ def _missing(peers: Peers) -> None:
         ("mount", "mount"),
     ):
         peers.program(program, package=package)
-    if not Path("/etc/reader.conf.d/vpcd").exists():
+    if not DRIVER.exists():
         peers.missing("the virtual reader is not installed: apt-get install --no-install-recommends vsmartcard-vpcd")
 
 
@@ -112,8 +115,8 @@ def open_room(peers: Peers) -> Iterator[Room]:
     """Opens a room until the block ends; without the rights or programs for it the test ends as `missing_peer` does."""
     _missing(peers)
     # A plain user makes the namespaces in a user namespace, where the kernel allows it.
-    as_root = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    unshare = ("unshare", *as_root, "--net", "--mount")
+    plain = os.geteuid() != 0
+    unshare = ("unshare", *(("--user", "--map-root-user") if plain else ()), "--net", "--mount")
     tried = subprocess.run([*unshare, "true"], capture_output=True, text=True, timeout=START_TIMEOUT, check=False)
     if tried.returncode:
         peers.missing(f"no private namespace ({tried.stderr.strip()}): run the tests as root")
@@ -127,10 +130,8 @@ def open_room(peers: Peers) -> Iterator[Room]:
         text=True,
         env=os.environ | {"PATH": path},
     )
-    enter = ["nsenter", "--target", str(process.pid), "--net", "--mount", f"--wd={PROJECT}"]
-    if as_root:
-        enter += ["--user", "--preserve-credentials"]
-    room = Room(process, enter)
+    user = ("--user", "--preserve-credentials") if plain else ()
+    room = Room(process, ("nsenter", "--target", str(process.pid), *user, "--net", "--mount", f"--wd={PROJECT}"))
     try:
         room.wait_open()
         yield room

@@ -31,7 +31,9 @@ class Served:
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
         self.process = process
+        self._stdout = process.stdout
         self.nfc = ""
         self.http = ""
         self._seen: list[str] = []
@@ -67,8 +69,7 @@ class Served:
             self.process.kill()
             self.process.wait()
             self._pump.join()
-            if self.process.stdout:
-                self.process.stdout.close()
+            self._stdout.close()
         return status
 
     def output(self) -> str:
@@ -76,7 +77,7 @@ class Served:
         return "".join(self._seen)
 
     def _read_lines(self) -> None:
-        for line in self.process.stdout or ():
+        for line in self._stdout:
             self._seen.append(line)
             self._lines.put(line)
         self._lines.put(None)

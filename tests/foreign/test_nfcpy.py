@@ -1,10 +1,14 @@
 """nfcpy, unmodified, reads and writes the card over its `udp` driver."""
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import nfc
 import pytest
@@ -24,7 +28,7 @@ def serve() -> Iterator[Callable[..., Served]]:
     with contextlib.ExitStack() as running:
 
         def start(*arguments: str) -> Served:
-            return running.enter_context(serving("--link", "udp:127.0.0.1:0", "--http", "none", *arguments))
+            return running.enter_context(serving("--link", "udp:127.0.0.1:0", "--http", "127.0.0.1:0", *arguments))
 
         yield start
 
@@ -87,6 +91,41 @@ def test_nfcpy_writes_3_kb_and_reads_them_back(serve: Callable[..., Served], con
     assert len(encode_request({}, content)) > 3_000
     answer = app_on(tag).ask("POST", "/anything", content)
     assert (answer.status, answer.content) == (200, content)
+
+
+def test_nfcpy_is_held_by_waiting_time_extensions_and_then_polls(
+    serve: Callable[..., Served], connect: Callable[[Served], Any], tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    served = serve("--app", "tests.foreign.echo_app:app", "--trace", str(trace))
+    tag = connect(served)
+    seen_before = []
+
+    def write(message: bytes) -> None:
+        tag.ndef.octets = message
+
+    def read() -> bytes:
+        message = read_afresh(tag)
+        if message == IDLE:
+            seen_before.append(message)
+            release(served.http)
+        return message
+
+    assert App(write, read).ask("POST", "/held", {"a": 1}).content == {"a": 1}
+    assert seen_before  # the empty message, and not the request, while there was no answer
+    assert served.stop() == 0
+    frames = [json.loads(line) for line in trace.read_text().splitlines()[1:]]
+    extensions = [frame["hex"] for frame in frames if frame["dir"] == "card" and frame["hex"].startswith("f2")]
+    assert extensions
+    assert extensions == [frame["hex"] for frame in frames if frame["dir"] == "reader" and frame["hex"][:2] == "f2"]
+
+
+def release(url: str) -> None:
+    """Lets the application answer what it holds."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TAG_TIMEOUT)
+    connection.request("POST", "/release", b"{}")
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_nfcpy_logs_in_reads_the_state_and_logs_out(
