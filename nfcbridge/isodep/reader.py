@@ -80,8 +80,8 @@ class ReaderLink:
     send the frame, wait for one until `next_deadline`, then pass it on or call `handle_timer`. Times are seconds of any
     clock that only grows.
 
-    On the air no frame comes late, and the one bit of a block number cannot tell. So a link on which frames may (a socket
-    after a time-out) must drop what has come before it sends.
+    On the air no frame comes late, and the one bit of a block number could not tell. So a link on which frames may come
+    late, such as a socket, must drop what has come before it sends.
 
     Args:
         fsd: the longest frame that this reader takes: one of the sizes of 16 to 4096 octets that FSDI knows.

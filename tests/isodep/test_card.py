@@ -34,6 +34,13 @@ def test_rats_gives_frame_size_and_cid() -> None:
     assert CardLink().receive_frame(h("E0 5E"), 0.0)[1] == Activated(fsd=64, cid=14)
 
 
+def test_frame_size_of_rats_holds_for_responses() -> None:
+    card = CardLink()
+    ask(card, "E020")
+    assert run_command(card, "0200B0", response="00" * 29)[1] == "02" + "00" * 29
+    assert run_command(card, "0300B0", response="00" * 30)[1] == "13" + "00" * 29
+
+
 def test_rats_with_the_reserved_cid_15_is_not_answered() -> None:
     card = CardLink()
     assert card.receive_frame(h("E0 8F"), 0.0) == []
@@ -204,6 +211,7 @@ def test_a_chain_of_nothing_is_a_presence_check() -> None:
     card = CardLink(fsd=256)
     assert ask(card, "12") == "A2"
     assert card.receive_frame(h("03"), 0.0) == [SendFrame(h("03")), PresenceChecked()]
+    assert ask(card, "B2") == "A3"
     assert run_command(card, "0200A4") == ("00A4", "029000")
 
 
@@ -252,6 +260,7 @@ def test_one_octet_more_is_forgotten_and_the_card_silent_until_deselected() -> N
     for i in range(16):
         card.receive_frame(bytes((0x12 + i % 2,)) + bytes(4093), 0.0)
     assert card.receive_frame(b"\x02" + bytes(65_545 - 16 * 4093), 0.0) == []
+    assert memory(card)["_chain"] == b""
     # Were the rest of the chain taken as a command of its own, it might be executed.
     assert ask(card, "B2", "B3", "A2", "A3", "0200A4", "0300A4", "1200A4", "1300A4", "F201") == ""
     assert ask(card, "C2") == "C2"

@@ -465,6 +465,16 @@ def test_deselect_is_repeated_and_given_up() -> None:
         overdue(reader)
 
 
+def test_deselect_has_no_number() -> None:
+    for commands in range(2):
+        reader = activated()
+        for _ in range(commands):
+            reader.send_command(h("00A4"), 0.0)
+            answer(reader, "029000")
+        assert sent(reader.deselect(0.0)) == "C2"
+        assert reader.receive_frame(h("C2"), 0.0) == [DeselectConfirmed()]
+
+
 def test_deselect_ends_an_open_command() -> None:
     reader = activated()
     reader.send_command(h("00B0"), 0.0)
