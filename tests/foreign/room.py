@@ -131,7 +131,9 @@ def open_room(peers: Peers) -> Iterator[Room]:
         env=os.environ | {"PATH": path},
     )
     user = ("--user", "--preserve-credentials") if plain else ()
-    room = Room(process, ("nsenter", "--target", str(process.pid), *user, "--net", "--mount", f"--wd={PROJECT}"))
+    # --root: of a build that runs in a chroot, where the namespace's own root is another one.
+    where = ("--net", "--mount", "--root", f"--wd={PROJECT}")
+    room = Room(process, ("nsenter", "--target", str(process.pid), *user, *where))
     try:
         room.wait_open()
         yield room
