@@ -12,6 +12,7 @@ The same seed and the same frames give the same faults. ISO 14443-3, below the f
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from random import Random
 from threading import Event
@@ -24,6 +25,9 @@ MAX_DELAY: Final = 10.0
 """Seconds: more than any reader waits for a frame."""
 
 _FIELD_OFF: Final = FieldOff()
+
+Wait = Callable[[float], object]
+"""Waits for so many seconds; a true value says that the end was closed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Faults:
     def __str__(self) -> str:
         """Return it as in a name, without what is left at its default."""
         words = [f"seed={self.seed}"]
-        words += [f"{name}={getattr(self, name):g}" for name in _RISKS if getattr(self, name)]
+        words += [f"{name}={getattr(self, name)}" for name in _RISKS if getattr(self, name)]
         return "&".join(words)
 
 
@@ -97,13 +101,8 @@ class _Dice:
     def field_is_lost(self) -> bool:
         return self._random.random() < self.faults.field
 
-    def spoil(self, octets: bytes, wait: Event) -> bytes | None:
-        """Return what arrives of a frame, when it arrives: None if nothing does.
-
-        Args:
-            octets: the frame.
-            wait: ends a delay early.
-        """
+    def spoil(self, octets: bytes, wait: Wait) -> bytes | None:
+        """Return what arrives of a frame, when it arrives: None if nothing does."""
         random, faults = self._random, self.faults
         if random.random() < faults.loss:
             return None
@@ -111,7 +110,7 @@ class _Dice:
             bit = random.randrange(8 * len(octets))
             octets = (int.from_bytes(octets, "big") ^ 1 << bit).to_bytes(len(octets), "big")
         if faults.delay:
-            wait.wait(random.uniform(0, faults.delay))
+            wait(random.uniform(0, faults.delay))
         return octets
 
 
@@ -121,12 +120,13 @@ class FaultyCard:
     Args:
         end: the end inside; it is closed with this one.
         faults: how faulty it is.
+        wait: how time passes; by default until `close`.
 
     Raises:
         ConfigError: lost APDUs, which nobody would send again.
     """
 
-    def __init__(self, end: CardEnd, faults: Faults) -> None:
+    def __init__(self, end: CardEnd, faults: Faults, wait: Wait | None = None) -> None:
         if faults.loss and end.level is Level.APDUS:
             raise ConfigError(f"loss needs a link of blocks, which are sent again: {end.name} carries APDUs")
         self.name = f"faulty:{end.name}?{faults}"
@@ -137,6 +137,7 @@ class FaultyCard:
         self._dice = _Dice(faults)
         self._lost = False  # the field, at a frame of ours: still to be told
         self._closing = Event()
+        self._wait: Wait = wait or self._closing.wait
 
     def receive(self, timeout: float | None) -> Incoming | None:
         """See `CardEnd.receive`."""
@@ -148,7 +149,7 @@ class FaultyCard:
             if self._dice.field_is_lost():
                 self._lose_field()
                 break
-            octets = self._dice.spoil(incoming.octets, self._closing)
+            octets = self._dice.spoil(incoming.octets, self._wait)
             if octets is not None:
                 return Frame(octets)
             if give_up is not None:
@@ -167,7 +168,7 @@ class FaultyCard:
         if self._dice.field_is_lost():
             self._lose_field()
             return
-        spoilt = self._dice.spoil(octets, self._closing)
+        spoilt = self._dice.spoil(octets, self._wait)
         if spoilt is not None:
             self._end.send(spoilt)
 
@@ -192,12 +193,13 @@ class FaultyReader:
     Args:
         end: the end inside; it is closed with this one.
         faults: how faulty it is.
+        wait: how time passes; by default until `close`.
 
     Raises:
         ConfigError: lost APDUs, which nobody would send again.
     """
 
-    def __init__(self, end: ReaderEnd, faults: Faults) -> None:
+    def __init__(self, end: ReaderEnd, faults: Faults, wait: Wait | None = None) -> None:
         if faults.loss and end.level is Level.APDUS:
             raise ConfigError(f"loss needs a link of blocks, which are sent again: {end.name} carries APDUs")
         self.name = f"faulty:{end.name}?{faults}"
@@ -206,6 +208,7 @@ class FaultyReader:
         self._end = end
         self._dice = _Dice(faults)
         self._closing = Event()
+        self._wait: Wait = wait or self._closing.wait
 
     def activate(self, timeout: float) -> CardFound:
         """See `ReaderEnd.activate`."""
@@ -216,7 +219,7 @@ class FaultyReader:
         give_up = time.monotonic() + timeout
         if self._dice.field_is_lost():
             self._lose_field()
-        spoilt = self._dice.spoil(octets, self._closing)
+        spoilt = self._dice.spoil(octets, self._wait)
         if spoilt is None:
             self._be_silent(give_up)
             return None
@@ -225,7 +228,7 @@ class FaultyReader:
             return None
         if self._dice.field_is_lost():
             self._lose_field()
-        spoilt = self._dice.spoil(answer, self._closing)
+        spoilt = self._dice.spoil(answer, self._wait)
         if spoilt is None:
             self._be_silent(give_up)
         return spoilt
@@ -236,7 +239,7 @@ class FaultyReader:
 
     def _be_silent(self, give_up: float) -> None:
         """Wait as long as the reader has to: its card hears nothing meanwhile and has its own clock."""
-        if self._closing.wait(max(give_up - time.monotonic(), 0)):
+        if self._wait(max(give_up - time.monotonic(), 0)):
             raise LinkClosedError(f"the link {self.name} was closed")
 
     def field_off(self) -> None:

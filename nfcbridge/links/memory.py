@@ -7,7 +7,7 @@ so nothing of an earlier period is ever taken for an answer in the present one.
 import time
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from threading import Condition, Lock
+from threading import Condition, RLock
 from typing import Final
 
 from nfcbridge.errors import (
@@ -43,8 +43,8 @@ class Period:
         self.over = False
 
 
-_changing: Final = Lock()
-"""Guards the airs and which ends they have. Frames never wait for it."""
+_changing: Final = RLock()
+"""Guards the airs and which ends they have. Frames never wait for it. Reentrant for a signal handler that closes."""
 
 
 @dataclass(eq=False, slots=True)

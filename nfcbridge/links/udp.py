@@ -40,6 +40,10 @@ SELECT_WAIT: Final = 0.25
 KNOCK_INTERVAL: Final = 0.05
 """Seconds between two requests to a port at which nobody listens yet."""
 
+CLOSE_LATENCY: Final = 0.1
+"""Seconds after which a waiting reader looks whether it was closed: nothing can wake it, since its socket is connected
+and hears the card alone."""
+
 MAX_LATE: Final = 64
 """Datagrams that are thrown away before a frame: more than one for each of the frames that a reader repeats."""
 
@@ -54,8 +58,8 @@ Address = tuple[str, int]
 
 
 def parse_datagram(datagram: bytes) -> bytes | None:
-    """Return the frame in a datagram, or None if there is none for type A at 106 kbit/s."""
-    if not datagram.startswith(_PREFIX):
+    """Return the frame in a datagram, or None if there is none for type A at 106 kbit/s, or too long a one."""
+    if not datagram.startswith(_PREFIX) or len(datagram) > MAX_DATAGRAM:
         return None
     try:
         return unhexlify(datagram[len(_PREFIX) :]) or None
@@ -110,7 +114,7 @@ class UdpCard:
         if datagram.startswith(_FIELD_OFF_DATAGRAM):
             return self._end_field() if address == self._reader else None
         frame = parse_datagram(datagram)
-        if frame is None or len(datagram) > MAX_DATAGRAM:
+        if frame is None:
             return None
         gone = None
         if address != self._reader:
@@ -255,23 +259,30 @@ class UdpReader:
             self._sock.send(_PREFIX + hexlify(octets))
             self._field_on = True
             while True:
-                if timeout != self._sock_timeout:
-                    self._sock_timeout = timeout = max(timeout, 0)
-                    self._sock.settimeout(timeout)
-                datagram = self._sock.recv(MAX_DATAGRAM + 1)
-                frame = parse_datagram(datagram)
-                if frame is not None and len(datagram) <= MAX_DATAGRAM:
+                frame = self._receive(min(timeout, CLOSE_LATENCY))
+                if frame is not None:
                     return frame
                 self._check_open()
                 timeout = give_up - time.monotonic()
-        except (TimeoutError, BlockingIOError):
-            self._late = True
-            return None
+                if timeout <= 0:
+                    self._late = True
+                    return None
         except ConnectionRefusedError:
             raise
         except OSError as error:
             self._check_open()
             raise LinkError(f"the network failed below {self.name}: {error.strerror}") from error
+
+    def _receive(self, timeout: float) -> bytes | None:
+        """Return the next frame, None if none comes or what comes is none."""
+        if timeout != self._sock_timeout:
+            self._sock_timeout = timeout = max(timeout, 0)
+            self._sock.settimeout(timeout)
+        try:
+            datagram = self._sock.recv(MAX_DATAGRAM + 1)
+        except (TimeoutError, BlockingIOError):
+            return None
+        return parse_datagram(datagram)
 
     def _drain(self) -> None:
         """Throw away what came after its time: on the air nobody would have listened.
@@ -307,7 +318,6 @@ class UdpReader:
         if not self._closing.is_set():
             self._switch_off()
             self._closing.set()
-            self._sock.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
             with self._in_use:
                 self._sock.close()
 
