@@ -108,6 +108,8 @@ class UdpCard:
                     return incoming
                 if give_up is not None:
                     timeout = give_up - time.monotonic()
+                    if timeout <= 0:
+                        return None
             raise LinkClosedError(f"the link {self.name} was closed")
 
     def _take(self, datagram: bytes, address: Address) -> Incoming | None:

@@ -61,7 +61,7 @@ def test_both_ends_say_what_they_are(card: CardEnd, reader: ReaderEnd) -> None:
     assert not card.link_sends_ats
 
 
-@pytest.mark.parametrize("uid", [UID4, UID7])
+@pytest.mark.parametrize("uid", [UID4, UID7], ids=bytes.hex)
 def test_the_reader_finds_the_uid_and_sends_rats_itself(open_it: OpenCard, uid: bytes) -> None:
     card = open_it(CardIdentity(uid=uid, ats=ATS))
     with RunningCard(card, {RATS: ATS}.get) as running:
