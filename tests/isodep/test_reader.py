@@ -175,7 +175,9 @@ def test_long_command_is_chained_in_frames_of_the_cards_size() -> None:
 
 
 def test_command_that_just_fits_is_one_block() -> None:
-    assert sent(activated(Ats(fsci=0)).send_command(bytes(13), 0.0)) == "02" + "00" * 13
+    reader = activated(Ats(fsci=0))
+    assert sent(reader.send_command(bytes(13), 0.0)) == "02" + "00" * 13
+    assert told(reader.receive_frame(h("029000"), 0.0)) == [ResponseReceived(h("9000"))]
     assert sent(activated(Ats(fsci=0)).send_command(bytes(14), 0.0)) == "12" + "00" * 13
     assert sent(activated(Ats(fsci=0), cid=5).send_command(bytes(12), 0.0)) == "0A05" + "00" * 12
     assert sent(activated(Ats(fsci=0), cid=5).send_command(bytes(13), 0.0)) == "1A05" + "00" * 12
@@ -246,8 +248,9 @@ def test_card_that_has_not_got_the_command_gets_it_again() -> None:
     reader = activated()
     reader.send_command(h("00B0"), 0.0)
     assert overdue(reader) == "B2"
-    assert reader.receive_frame(h("A3"), 0.0) == [SendFrame(h("0200B0")), Retransmitted()]
-    assert reader.receive_frame(h("029000"), 0.0) == [ResponseReceived(h("9000"))]
+    assert reader.receive_frame(h("A3"), 1.0) == [SendFrame(h("0200B0")), Retransmitted()]
+    assert reader.next_deadline() == pytest.approx(1.0 + FWT + MARGIN)
+    assert reader.receive_frame(h("029000"), 1.0) == [ResponseReceived(h("9000"))]
 
 
 def test_lost_block_of_a_command_is_sent_again() -> None:
@@ -402,6 +405,14 @@ def test_waiting_is_bounded_for_each_command() -> None:
     with pytest.raises(LinkTimeoutError, match=r"more than 0\.77"):
         answer(reader, "F202")
     assert reader.next_deadline() is None
+
+
+def test_waiting_for_a_command_is_not_counted_against_a_presence_check() -> None:
+    reader = ReaderLink(ats=Ats(), max_wait=10 * FWT)
+    reader.send_command(h("00B0"), 0.0)
+    assert answer(reader, "F209", "029000") == "F209"
+    reader.presence_check(0.0)
+    assert answer(reader, "F209") == "F209"
 
 
 def test_lost_answer_to_wtx_is_recovered_by_nak() -> None:
