@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nfc import clf
+from nfc.tag import tt4
 
 from nfcbridge.isodep import Ats, CardLink, CommandReceived, SendFrame
 from tests.isodep.air import respond_to
-
-clf = pytest.importorskip("nfc.clf", reason="nfcpy is a dependency")
-tt4 = pytest.importorskip("nfc.tag.tt4", reason="nfcpy is a dependency")
 
 pytestmark = pytest.mark.foreign
 
