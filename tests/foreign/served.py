@@ -49,7 +49,7 @@ class Served:
             except queue.Empty:
                 line = None
             if line is None:
-                message = f"nfcbridge printed no line starting {start!r}, but:\n{''.join(self._seen)}"
+                message = f"nfcbridge printed no line starting {start!r}, but:\n{self.output()}"
                 raise AssertionError(message)
             if line.startswith(start):
                 return line
