@@ -37,18 +37,18 @@ class LoggedIn(msgspec.Struct, frozen=True):
     session: SessionInfo
 
 
-async def get_login(controller: Controller, call: Call[None]) -> LoginToken:
+async def get_login(controller: Controller, call: Call[None, None]) -> LoginToken:
     """A token; the client's previous one is void."""
     return LoginToken(controller.logins.issue_token(call.client))
 
 
-async def post_login(controller: Controller, call: Call[LoginRequest]) -> LoggedIn:
+async def post_login(controller: Controller, call: Call[LoginRequest, None]) -> LoggedIn:
     """A session. Refused with 401 or 429."""
     session = controller.logins.attempt(call.client, call.body.username, call.body.password, call.now)
     return LoggedIn(True, SessionInfo(session.id, session.role, session.role, int(SESSION_TIMEOUT)))
 
 
-async def post_logout(controller: Controller, call: Call[None]) -> NotLoggedIn:
+async def post_logout(controller: Controller, call: Call[None, None]) -> NotLoggedIn:
     """The end of the session."""
     controller.sessions.close(call.session)
     return not_logged_in("Logged out")

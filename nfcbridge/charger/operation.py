@@ -11,10 +11,13 @@ from msgspec.json import Decoder
 from starlette.types import Receive, Scope, Send
 
 from nfcbridge.charger import policy
+from nfcbridge.charger.catalogue import Evidence
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.policy import RefusedError
+from nfcbridge.charger.query import QueryReader
 from nfcbridge.charger.roles import EVERYONE, Role
 from nfcbridge.charger.sessions import Session
+from nfcbridge.errors import LocalProtocolError
 
 # Octets of a request body; an NFC message has at most half of that.
 MAX_BODY: Final = 65_536
@@ -32,38 +35,55 @@ _HEADERS: Final = (
 _BEARER: Final = "bearer "
 
 Body = TypeVar("Body")
+Query = TypeVar("Query")
 
 
-class Evidence(StrEnum):
-    """How it is known that the controller does this."""
+class Section(StrEnum):
+    """The parts of the API reference."""
 
-    DOCUMENTED = "documented"
-    PREDECESSOR = "predecessor"
-    INFERRED = "inferred"
+    LOGIN = "App User Authentication"
+    SETTINGS = "Settings Parameters"
+    TRANSACTIONS = "Charging Transactions"
+    USERS = "Chargepoint Users Identity"
+    WHITELIST = "Whitelisting"
+    KEY_VALUE = "Generic Key-Value Store"
+    STATE = "System State"
+    LOGGING = "Logging"
+    APP_SETTINGS = "App Settings Parameters"
+    APP_DASHBOARD = "App Dashboard Parameters"
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Body]):
+class Call(msgspec.Struct, Generic[Body, Query], frozen=True, gc=False):
     """One call of an operation.
 
     Attributes:
         client: who calls: the address of an HTTP peer, or the name of an NFC link.
         session: the session; None only where none is needed.
-        body: what was sent, as the operation's request type.
+        body: what was sent, as the operation's request type; None where none was, if it may be left out.
+        query: the query, as the operation's query type.
         now: seconds, by the controller's clock.
         path_parameters: such as userId.
-        query: the query as it was sent.
+        query_string: the query as it was sent.
     """
 
     client: str
     session: Session | None
     body: Body
+    query: Query
     now: float
     path_parameters: dict[str, str]
-    query: bytes
+    query_string: bytes
+
+    @property
+    def user(self) -> Session:
+        """The session, of an operation that has roles."""
+        if self.session is None:
+            raise LocalProtocolError("an operation without roles has no user")
+        return self.session
 
 
-Handler = Callable[[Controller, Call[Any]], Awaitable[msgspec.Struct]]
+Result = msgspec.Struct | dict[str, str] | list[Any]
+Handler = Callable[[Controller, Call[Any, Any]], Awaitable[Result]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +92,7 @@ class Operation:
 
     Attributes:
         name: unique; the operationId of the OpenAPI document.
+        section: the part of the API reference that it stands in.
         method: capital letters.
         path: below the base path, parameters in braces.
         summary: one line for people.
@@ -79,19 +100,24 @@ class Operation:
         handler: does it.
         response: what it answers with status 200, beside `Failed`.
         request: the type of the JSON body; None: a body is not looked at.
+        body_deprecated: the body may be left out, and should be: a query says the same.
+        query: the type of the query; None: a query is not looked at.
         roles: who may; None: anybody, without a session.
         refusal: the form in which a failure of it is told.
         max_body: octets.
     """
 
     name: str
+    section: Section
     method: str
     path: str
     summary: str
     evidence: Evidence
     handler: Handler
     response: type
-    request: type | None = None
+    request: Any = None
+    body_deprecated: bool = False
+    query: type[msgspec.Struct] | None = None
     roles: frozenset[Role] | None = EVERYONE
     refusal: Callable[[str], msgspec.Struct] = policy.failed
     max_body: int = MAX_BODY
@@ -109,6 +135,7 @@ class Endpoint:
         self._controller = controller
         self._operations = {operation.method: operation for operation in operations}
         self._decoders: dict[str, Decoder[Any]] = {o.method: Decoder(o.request) for o in operations if o.request}
+        self._queries: dict[str, QueryReader[Any]] = {o.method: QueryReader(o.query) for o in operations if o.query}
         if "GET" in self._operations:
             self._operations["HEAD"] = self._operations["GET"]
         # Only a path of which every operation is open tells a stranger which methods it has.
@@ -125,7 +152,7 @@ class Endpoint:
             answer = self._refusal(str(refusal))
         await respond(send, status, answer, headers)
 
-    async def _run(self, scope: Scope, receive: Receive) -> msgspec.Struct:
+    async def _run(self, scope: Scope, receive: Receive) -> Result:
         controller = self._controller
         now = controller.clock()
         session = controller.sessions.use(session_id(scope), now)
@@ -136,14 +163,21 @@ class Endpoint:
         operation = self._find(scope["method"])
         if operation.roles is not None and (session is None or session.role not in operation.roles):
             raise RefusedError(HTTPStatus.FORBIDDEN, "not allowed for this user")
-        body = None
+        query = body = None
+        reader = self._queries.get(operation.method)
+        if reader is not None:
+            query = reader.read(scope["query_string"])
+            if isinstance(query, policy.Failed):
+                return query
         decoder = self._decoders.get(operation.method)
         if decoder is not None:
-            body = policy.decode_body(await read_body(receive, operation.max_body), decoder)
-            if isinstance(body, policy.Failed):
-                return body
+            octets = await read_body(receive, operation.max_body)
+            if octets or not operation.body_deprecated:
+                body = policy.decode_body(octets, decoder)
+                if isinstance(body, policy.Failed):
+                    return body
         client = scope.get("client")
-        call = Call(client[0] if client else "", session, body, now, scope["path_params"], scope["query_string"])
+        call = Call(client[0] if client else "", session, body, query, now, scope["path_params"], scope["query_string"])
         return await operation.handler(controller, call)
 
     def _find(self, method: str) -> Operation:
@@ -182,7 +216,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             return bytes(body)
 
 
-async def respond(send: Send, status: int, answer: msgspec.Struct, headers: policy.Headers) -> None:
+async def respond(send: Send, status: int, answer: Result, headers: policy.Headers) -> None:
     """Send an answer as compact JSON."""
     body = msgspec.json.encode(answer)
     every = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]

@@ -18,7 +18,7 @@ messaging"), which is why an application failure, whose cause an app has to see,
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_origin
 
 import msgspec
 from msgspec.json import Decoder
@@ -82,6 +82,9 @@ def allow(methods: Iterable[str]) -> tuple[bytes, bytes]:
     return (b"allow", ", ".join(methods).encode("ascii"))
 
 
+# Characters of a key that is named in a cause: the longest that can be stored.
+MAX_NAMED: Final = 256
+
 # msgspec says: Object missing required field `name` - at `$.params[0]`; Expected `str`, got `int` - at `$.username`.
 _MISSING: Final = re.compile(r"missing required field `(?P<name>[^`]*)`")
 _WHERE: Final = re.compile(r" - at `(?:.*\.)?(?P<name>\w+)(?:\[[^\]]*\])*`$")
@@ -105,16 +108,36 @@ def decode_body(body: bytes, decoder: Decoder[T]) -> T | Failed:
         msgspec.json.decode(body, type=msgspec.Raw)  # the decoder stops at the first wrong type
     except (ValueError, RecursionError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "not JSON") from error
-    return failed(_cause(str(fault), decoder.type))
+    return name_fault(str(fault), decoder.type, body)
 
 
-def _cause(fault: str, expected: Any) -> str:  # noqa: ANN401, a type is anything that msgspec decodes
+def name_fault(fault: str, expected: Any, body: bytes = b"") -> Failed:  # noqa: ANN401, whatever msgspec decodes
+    """The failure that names the parameter which is missing or wrong.
+
+    Args:
+        fault: what msgspec says of it.
+        expected: the type that was expected.
+        body: the JSON document; needed where that type is a dict, of which msgspec does not tell the key.
+    """
     missing = _MISSING.search(fault)
     if missing:
-        return f"missing parameter '{missing['name']}'"
+        return failed(f"missing parameter '{missing['name']}'")
+    if get_origin(expected) is dict:
+        return failed(f"invalid parameter '{_wrong_key(body, expected)}'")
     where = _WHERE.search(fault)
     if where:
-        return f"invalid parameter '{where['name']}'"
+        return failed(f"invalid parameter '{where['name']}'")
     # Not an object at all: it has not even the first of what is needed.
     required = [field.encode_name for field in msgspec.structs.fields(expected) if field.required]
-    return f"missing parameter '{required[0]}'" if required else "invalid parameter 'body'"
+    return failed(f"missing parameter '{required[0]}'" if required else "invalid parameter 'body'")
+
+
+def _wrong_key(body: bytes, expected: Any) -> str:  # noqa: ANN401, a dict of any types
+    document = msgspec.json.decode(body)
+    if isinstance(document, dict):
+        for key, value in document.items():
+            try:
+                msgspec.convert({key: value}, expected)
+            except msgspec.ValidationError:
+                return str(key)[:MAX_NAMED]
+    return "body"

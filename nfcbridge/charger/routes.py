@@ -5,7 +5,8 @@ from typing import Final
 from nfcbridge.charger import policy
 from nfcbridge.charger.api_login import LoggedIn, LoginRequest, LoginToken, get_login, post_login, post_logout
 from nfcbridge.charger.api_state import get_system_state
-from nfcbridge.charger.operation import Evidence, Operation
+from nfcbridge.charger.catalogue import Evidence
+from nfcbridge.charger.operation import Operation, Section
 from nfcbridge.charger.state import SystemState
 
 BASE_PATH: Final = "/v1"
@@ -13,6 +14,7 @@ BASE_PATH: Final = "/v1"
 ROUTES: Final = (
     Operation(
         name="getLoginToken",
+        section=Section.LOGIN,
         method="GET",
         path="/login",
         summary="Get a token to hash the password of the next login with",
@@ -24,6 +26,7 @@ ROUTES: Final = (
     ),
     Operation(
         name="login",
+        section=Section.LOGIN,
         method="POST",
         path="/login",
         summary="Log in and open a session",
@@ -36,6 +39,7 @@ ROUTES: Final = (
     ),
     Operation(
         name="logout",
+        section=Section.LOGIN,
         method="POST",
         path="/logout",
         summary="Log out and end the session",
@@ -46,6 +50,7 @@ ROUTES: Final = (
     ),
     Operation(
         name="getSystemState",
+        section=Section.STATE,
         method="GET",
         path="/system_state",
         summary="Get the state of the charge point, with the running transaction if there is one",

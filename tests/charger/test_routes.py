@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role
-from nfcbridge.charger.operation import MAX_BODY, MAX_PATH, MAX_QUERY, Call, Evidence, Operation, read_body
+from nfcbridge.charger.catalogue import Evidence
+from nfcbridge.charger.operation import MAX_BODY, MAX_PATH, MAX_QUERY, Call, Operation, Section, read_body
 from nfcbridge.charger.policy import Failed, RefusedError, decode_body
 from nfcbridge.charger.routes import ROUTES
 from nfcbridge.charger.state import IdleCharger, SystemState
@@ -224,12 +225,13 @@ class Told(msgspec.Struct):
     client: str
 
 
-async def tell(_controller: Controller, call: Call[None]) -> Told:
-    return Told(call.path_parameters["userId"], call.query.decode(), call.client)
+async def tell(_controller: Controller, call: Call[None, None]) -> Told:
+    return Told(call.path_parameters["userId"], call.query_string.decode(), call.client)
 
 
 FOR_OPERATORS = Operation(
     name="tell",
+    section=Section.USERS,
     method="GET",
     path="/users/{userId}",
     summary="",
