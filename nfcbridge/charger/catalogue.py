@@ -155,7 +155,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             case Type.INT:
                 return _is_integer(value)
             case Type.FLOAT:
-                return isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+                # An integer may be too large for isfinite.
+                return math.isfinite(value) if isinstance(value, float) else _is_integer(value)
             case Type.ENUM if self.enum is not None and isinstance(self.enum[0], int):
                 return _is_integer(value)
             case _:
@@ -337,8 +338,8 @@ def _parameter(file: DataFile, path: tuple[str, str], group: _GroupFields, row: 
     for field in hidden:
         if field in row:
             raise file.fault((*path, field), "is given by the header and not as a field")
-    named = {"group": path[0], "key": path[1], "read": group.read}
-    if group.write is not None and row.get("mode") != Mode.READ:
+    named: dict[str, object] = {"group": path[0], "key": path[1], "read": group.read}
+    if row.get("mode") != Mode.READ:
         named["write"] = group.write
     parameter = file.build(path, Parameter, named | row, hidden=hidden)
     kind, values = _OBEYED.get(parameter.key, (parameter.type, frozenset()))

@@ -7,7 +7,7 @@ file is known to be TOML, and a walk over its parts finds where each key and eac
 import re
 import tomllib
 from collections.abc import Collection, Iterator
-from enum import EnumMeta
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -70,7 +70,7 @@ class DataFile:
             text = octets.decode()
         except UnicodeDecodeError as error:
             raise self._fault(octets.count(b"\n", 0, error.start) + 1, "not UTF-8") from error
-        self._text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+        self._text = text.removeprefix("\ufeff")
         try:
             self.data: dict[str, Any] = tomllib.loads(self._text)
         except RecursionError as error:
@@ -213,7 +213,7 @@ def _record_elements(lines: dict[tuple[Step, ...], int], path: tuple[Step, ...],
         return
     number, depth = 0, 0
     for part, line in value:
-        if depth == 1 and part not in "],":
+        if depth == 1 and part != ",":
             lines.setdefault((*path, number), line)
         depth += (part in "[{") - (part in "]}")
         number += part == "," and depth == 1
@@ -221,6 +221,5 @@ def _record_elements(lines: dict[tuple[Step, ...], int], path: tuple[Step, ...],
 
 def _members(kind: type[msgspec.Struct], field: Step) -> list[str]:
     declared = {each.encode_name: each.type for each in msgspec.structs.fields(kind)}[str(field)]
-    return [
-        str(member) for choice in (declared, *get_args(declared)) if isinstance(choice, EnumMeta) for member in choice
-    ]
+    choices = [each for each in (declared, *get_args(declared)) if isinstance(each, type) and issubclass(each, Enum)]
+    return [str(member.value) for choice in choices for member in choice]

@@ -46,6 +46,7 @@ def fault_of(action: Callable[[], object]) -> str:
         (b"a = 1\nb = '\xff'\n", "f.toml, line 2: not UTF-8"),
         (b"a = 1\nb =\n" + b"[" * 5000, "f.toml, line 2: "),
         (b"a = 1\nb = " + b"[" * 5000 + b"]" * 5000, "f.toml, line 2: nested too deep"),
+        ((b"a = " + b"[" * 5000 + b"]" * 5000 + b"\n") * 2, "f.toml, line 1: nested too deep"),
     ],
 )
 def test_what_is_not_toml_is_told_with_its_line(octets: bytes, fault: str) -> None:
@@ -158,6 +159,7 @@ def test_a_fault_is_told_with_the_line_of_its_place_or_of_what_should_contain_it
 VALUES = st.sampled_from([
     "1", "-1.5e3", "true", "2026-01-02 03:04:05", '"#]["', "'\\'", '""', '"\\""', '"""\n[x]\n# y\n"""', "'''a\n'''",
     '"""\\"""""', '""""""', "[]", "[[],\n[#,\n],\n]", "{a = 1, b.c = [2,\n3]}", "[{a = '}'}]",
+    '["""a"""", "]",\n""]',
 ])  # fmt: skip
 GAPS = st.sampled_from(["", "\n", "# [no.table]\n", "  \t\n\n", "#'''\n"])
 

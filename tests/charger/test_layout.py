@@ -67,7 +67,11 @@ GRAPHIC = "[graphic.a]\ntitle = 'A'\n"
             6,
             "settings.a.params.1: no parameter 'No_app' in the catalogue",
         ),
-        (f"{GROUP}params = [\n'Name_app',\n'Name_app']\n", 5, "settings.a.params.1: 'Name_app' is there already; each"),
+        (
+            f"{GROUP}params = [\n'Name_app', 'Note_app',\n'Name_app']\n",
+            5,
+            "settings.a.params.2: 'Name_app' is there already; each",
+        ),
         (
             f"{GROUP}params = ['Name_app']\n[settings.b]\ntitle = 'B'\nparams = ['Name_app']\n",
             6,
@@ -107,6 +111,14 @@ def test_some_instruments_show_anything(widget: str) -> None:
 
 def test_a_counter_needs_no_range() -> None:
     assert len(parse(f"{GRAPHIC}widget = 'counter'\nparam = 'Energy_mon'\n").graphic) == 1
+
+
+@pytest.mark.parametrize("bound", ["min", "max"])
+def test_a_gauge_needs_both_ends_of_its_scale(bound: str) -> None:
+    row = f'[web.Half_web]\ntype = "int"\ndefault = 1\n{bound} = 1\nshort = "S"\nlong = "L"\n'
+    catalogue = parse_catalogue(DataFile("c.toml", (BASE + row).encode()))
+    with pytest.raises(ConfigError, match="gauge needs a parameter with min and max, and Half_web lacks one"):
+        parse(f"{GRAPHIC}widget = 'gauge'\nparam = 'Half_web'\n", catalogue)
 
 
 def test_the_shipped_layout_leaves_out_what_another_catalogue_does_not_have() -> None:
