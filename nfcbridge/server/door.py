@@ -1,0 +1,306 @@
+"""A door: one link with its tag and its thread.
+
+    step   what there is                                    what is done
+    1      an answer of the application                     into the tag's file
+    2      a deadline that has passed                       the tag's timer: S(WTX), the end of a hold, of an answer
+    3      a reader that waits for the application          wait for the answer, until the deadline
+    4      nothing                                          wait for the link, until the deadline
+
+Nothing ends the thread but `close` and a link that was closed by others: a device that fails is tried again, and after
+a fault of our own the reader meets a new tag.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from math import inf
+from typing import ClassVar, Final
+
+from nfcbridge.errors import LinkClosedError, LinkError
+from nfcbridge.framing import Answer
+from nfcbridge.isodep import SendFrame
+from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
+from nfcbridge.server import events as told
+from nfcbridge.server.apploop import AppLoop, PendingAnswer
+from nfcbridge.stack import events as seen
+from nfcbridge.stack.block import BlockCardStack
+from nfcbridge.stack.card import CardStack, Event
+from nfcbridge.trace import Recorder
+
+LOOK_FOR_ANSWER: Final = 0.05  # seconds between looks at the application and at `close`, while a request is out
+RETRY: Final = 0.5  # seconds before a link that failed is tried again
+JOIN_TIMEOUT: Final = 1.0  # seconds that the thread gets to end: it looks at `close` in far less
+SERVICE_UNAVAILABLE: Final = 503
+
+Stack = CardStack | BlockCardStack
+Notify = Callable[[told.EmulatorEvent], None]
+
+REMEDIES: Final = {
+    seen.Reason.PROCESSING: "write one request, read its answer, then write the next",
+    seen.Reason.UNREAD: "read the answer before writing the next request (or serve with --pipelining replace)",
+}
+CLOSE_AND_CONNECT: Final = "the app must close() and connect() before it reads, or use IsoDep"
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Outstanding:
+    """A request that the application has.
+
+    Attributes:
+        number: of the request.
+        pending: its answer, one day.
+        ready_at: when that was there, on the monotonic clock.
+    """
+
+    __slots__ = ("number", "pending", "ready_at")
+
+    def __init__(self, number: int, pending: PendingAnswer) -> None:
+        self.number = number
+        self.pending = pending
+        self.ready_at = inf
+        pending.add_done_callback(self._note)
+
+    def _note(self, _pending: object) -> None:
+        self.ready_at = time.monotonic()
+
+
+class Door:
+    """One link with its tag and its thread.
+
+    Args:
+        end: the open card end; closed with the door.
+        make_stack: makes the tag, and a new one after a fault.
+        app_loop: where requests run.
+        notify: told of every event; must not raise.
+        uid: of the tag.
+        recorder: closed when the thread has ended.
+    """
+
+    def __init__(
+        self,
+        end: CardEnd,
+        make_stack: Callable[[], Stack],
+        app_loop: AppLoop,
+        notify: Notify,
+        *,
+        uid: bytes,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.end = end
+        self._make_stack = make_stack
+        self._stack = make_stack()
+        self._app_loop = app_loop
+        self._notify = notify
+        self._uid = uid.hex()
+        self._recorder = recorder
+        self._outstanding: Outstanding | None = None
+        self._present = False
+        self._unread: int | None = None  # the number of the request whose answer was not read to its end
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"nfcbridge-{end.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Close the link and let the thread end; any thread, any number of times.
+
+        A request that the application has goes on: who runs the application gives it the time for that.
+        """
+        self._closing.set()
+        self.end.close()
+
+    def join(self) -> None:
+        """Wait for the thread of a closed door, JOIN_TIMEOUT at most, then close the trace.
+
+        Raises:
+            TraceError: the trace is not whole.
+        """
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_TIMEOUT)
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._serve()
+            except Exception as error:  # noqa: BLE001 whatever it is, one frame must not end what all others need
+                _log.exception("%s: a fault of nfcbridge", self.end.name)
+                self._begin_anew()
+                self._tell(told.LinkFailed, f"a fault of nfcbridge, {type(error).__name__}: the tag begins anew")
+                self._closing.wait(RETRY)
+
+    def _serve(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._step()
+            except LinkClosedError as error:
+                if not self._closing.is_set():
+                    self._closing.set()
+                    self._lose_phone(str(error))
+            except LinkError as error:
+                self._lose_phone(str(error))
+                self._closing.wait(RETRY)
+
+    def _lose_phone(self, reason: str) -> None:
+        self._act(self._stack.field_lost(time.monotonic()))
+        self._tell(told.LinkFailed, reason)
+
+    def _begin_anew(self) -> None:
+        """Put a new tag into the place of one that cannot be trusted any more, as if the phone had been lifted."""
+        self._stack = self._make_stack()
+        self._outstanding = None  # it is executed to its end: it was committed, and the phone cannot know more
+        with contextlib.suppress(Exception):  # a second fault would say no more than the first
+            self.end.lose_field()
+        self._leave()
+
+    def _step(self) -> None:
+        """Wait for the one thing that can come next, and act on it: see the table above."""
+        stack = self._stack
+        outstanding = self._outstanding
+        if outstanding is not None and outstanding.pending.done():
+            self._take_answer(outstanding)
+            return
+        now = time.monotonic()
+        deadline = stack.next_deadline()
+        timeout = None if deadline is None else deadline - now
+        if timeout is not None and timeout <= 0:
+            self._act(stack.handle_timer(now))
+            return
+        if outstanding is not None:
+            timeout = LOOK_FOR_ANSWER if timeout is None else min(timeout, LOOK_FOR_ANSWER)
+            if stack.owes_reply:
+                with contextlib.suppress(TimeoutError, CancelledError):
+                    outstanding.pending.result(timeout)
+                return
+        incoming = self.end.receive(timeout)
+        if incoming is not None:
+            self._receive(incoming)
+
+    def _take_answer(self, outstanding: Outstanding) -> None:
+        try:
+            answer = outstanding.pending.result()
+        except CancelledError:  # the application's loop has stopped under it
+            answer = Answer(SERVICE_UNAVAILABLE)
+        self._outstanding = None
+        # It may have been ready before this thread looked, and its time to live began then.
+        ready_at = min(outstanding.ready_at, time.monotonic())
+        self._act(self._stack.answer(outstanding.number, answer, ready_at))
+
+    def _receive(self, incoming: Incoming) -> None:
+        outstanding = self._outstanding
+        if outstanding is not None and outstanding.pending.done():
+            self._take_answer(outstanding)  # first: the frame may be a READ of it
+        stack = self._stack
+        now = time.monotonic()
+        if isinstance(incoming, Frame):
+            self._act(stack.receive(incoming.octets, now))
+        elif not isinstance(incoming, CardSelected):
+            self._act(stack.field_lost(now))
+        elif isinstance(stack, CardStack):
+            self._act(stack.activated(incoming.fsd or stack.frame_size, now))
+        else:
+            self._act(stack.activated(incoming.fsd, now))
+
+    def _act(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, SendFrame):
+                self.end.send(event.frame)
+            else:
+                self._ACT[type(event)](self, event)
+
+    # What the stack tells, in the order of stack/events.py
+
+    def _request_received(self, event: seen.RequestReceived) -> None:
+        self._unread = event.number
+        request = event.request
+        path = request.path.partition("?")[0]
+        # First: what the application does with it may be told as soon as it has it.
+        self._tell(told.RequestReceived, event.number, request.method, path, event.octets)
+        pending = self._app_loop.submit(request, client=self.end.name)
+        self._outstanding = Outstanding(event.number, pending)
+
+    def _request_broken(self, event: seen.RequestBroken) -> None:
+        self._unread = event.number
+        self._tell(told.RequestBroken, event.number, event.status, event.reason)
+
+    def _request_given_up(self, event: seen.RequestGivenUp) -> None:
+        outstanding, self._outstanding = self._outstanding, None
+        if outstanding is not None:
+            outstanding.pending.cancel()
+        self._tell(told.ApplicationFailed, f"request {event.number} was not answered in time: 504")
+
+    def _answer_too_large(self, event: seen.AnswerTooLarge) -> None:
+        self._tell(
+            told.Warned,
+            f"the answer has {event.octets} octets, the file takes {event.limit}: 413",
+            "ask for less, or serve with a larger --file-size",
+        )
+
+    def _answer_read(self, event: seen.AnswerRead) -> None:
+        self._unread = None
+        self._tell(told.AnswerSent, event.number, event.status, event.octets, event.core, event.air)
+
+    def _answer_expired(self, event: seen.AnswerExpired) -> None:
+        self._unread = None
+        self._tell(told.AnswerUnread, event.number, event.read)
+
+    def _write_refused(self, event: seen.WriteRefused) -> None:
+        self._tell(told.Refused, event.reason.value, REMEDIES[event.reason])
+
+    def _write_rolled_back(self, _event: seen.WriteRolledBack) -> None:
+        self._tell(told.Warned, "a half-written request was dropped", "write again, from NLEN 0 on")
+
+    def _read_without_length(self, event: seen.ReadWithoutLength) -> None:
+        self._tell(
+            told.Warned,
+            f"answer {event.number} is read with the length of the request, without NLEN",
+            CLOSE_AND_CONNECT,
+        )
+
+    def _activated(self, event: seen.TagActivated) -> None:
+        if self._present:
+            self._tell(told.Reactivated, event.again)
+        else:
+            self._present = True
+            self._tell(told.PhoneArrived, self._uid, event.frame_size)
+
+    def _deselected(self, _event: seen.TagDeselected) -> None:
+        self.end.halt()
+
+    def _field_lost(self, _event: seen.FieldLost) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._present:
+            self._present = False
+            self._tell(told.PhoneLeft, self._unread)
+
+    def _nothing(self, _event: seen.Event) -> None:
+        """What says it for people comes with another event."""
+
+    def _tell(self, kind: type[told.EmulatorEvent], *values: object) -> None:
+        self._notify(kind(time.monotonic(), self.end.name, *values))
+
+    _ACT: ClassVar[dict[type, Callable[..., None]]] = {
+        seen.RequestReceived: _request_received,
+        seen.RequestBroken: _request_broken,
+        seen.RequestGivenUp: _request_given_up,
+        seen.AnswerReady: _nothing,
+        seen.AnswerTooLarge: _answer_too_large,
+        seen.AnswerRead: _answer_read,
+        seen.AnswerExpired: _answer_expired,
+        seen.LateAnswer: _nothing,
+        seen.WriteRefused: _write_refused,
+        seen.WriteRolledBack: _write_rolled_back,
+        seen.ReadWithoutLength: _read_without_length,
+        seen.TagActivated: _activated,
+        seen.TagDeselected: _deselected,
+        seen.FieldLost: _field_lost,
+    }
