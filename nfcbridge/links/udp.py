@@ -126,7 +126,7 @@ class UdpCard:
             self._reader = address
         answer, outcome = self._selection.receive_frame(frame)
         if answer is not None:
-            self._send(answer)
+            self._send(answer, address)
         if outcome is Outcome.PASSED:
             return Frame(frame)
         if outcome is Outcome.SELECTED:
@@ -145,15 +145,14 @@ class UdpCard:
         if self._closed:
             raise LinkClosedError(f"the link {self.name} was closed")
         _check(octets)
-        if self._selection.state is State.PROTOCOL:
-            self._send(octets)
+        if self._reader is not None and self._selection.state is State.PROTOCOL:
+            self._send(octets, self._reader)
 
-    def _send(self, octets: bytes) -> None:
-        if self._reader is not None:
-            try:
-                self._sock.sendto(_PREFIX + hexlify(octets), self._reader)
-            except OSError as error:
-                self._fail(error)
+    def _send(self, octets: bytes, address: Address) -> None:
+        try:
+            self._sock.sendto(_PREFIX + hexlify(octets), address)
+        except OSError as error:
+            self._fail(error)
 
     def _fail(self, error: OSError) -> NoReturn:
         if self._closed:
@@ -231,11 +230,12 @@ class UdpReader:
         """Go through ISO 14443-3 once and return the UID, None if that failed."""
         selection = select_card(request)
         frame = next(selection)
-        self._late = True
+        self._late = True  # whatever comes of an earlier field is late
         while True:
-            wait = min(SELECT_WAIT, give_up - time.monotonic())
+            answer = self._exchange(frame, min(SELECT_WAIT, give_up - time.monotonic()))
+            self._late = answer is None
             try:
-                frame = selection.send(self._exchange(frame, wait))
+                frame = selection.send(answer)
             except StopIteration as result:
                 uid: bytes | None = result.value
                 return uid

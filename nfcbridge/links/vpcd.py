@@ -153,21 +153,19 @@ class VpcdCard:
         return received[_HEADER:end]
 
     def _take(self, message: bytes) -> Incoming | None:
-        if message in CONTROLS:
-            match CONTROLS[message]:
-                case Control.ATR:
-                    self._transmit(self._atr)
-                    return None
-                case Control.POWER_OFF:
-                    powered, self._powered = self._powered, False
-                    return _FIELD_OFF if powered else None
-                case Control.POWER_ON | Control.RESET:
-                    self._powered = True
-                    return _SELECTED
-        if not message:
+        control = CONTROLS.get(message)
+        if control is None:
+            if not message:
+                return None
+            self._asked = True
+            return Frame(message)
+        if control is Control.ATR:
+            self._transmit(self._atr)
             return None
-        self._asked = True
-        return Frame(message)
+        powered, self._powered = self._powered, control is not Control.POWER_OFF
+        if self._powered:
+            return _SELECTED
+        return _FIELD_OFF if powered else None
 
     def _wait(self, timeout: float | None) -> None:
         """Wait for octets or, without a connection, for vpcd to come back. It may return earlier."""

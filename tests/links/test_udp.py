@@ -248,7 +248,8 @@ class ScriptedCard:
 
     def _run(self) -> None:
         for expected, answers in self._answers:
-            datagram = b""
+            datagram, address = self._sock.recvfrom(MAX_DATAGRAM)
+            self.heard.append(datagram)
             while datagram != expected:
                 datagram, address = self._sock.recvfrom(MAX_DATAGRAM)
                 self.heard.append(datagram)
@@ -360,7 +361,12 @@ class BrokenSocket:
     def settimeout(self, timeout: float | None) -> None:
         pass
 
+    def __init__(self, *datagrams: bytes) -> None:
+        self._datagrams = [*datagrams]
+
     def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
+        if self._datagrams:
+            return self._datagrams.pop(0), ("127.0.0.1", 2)
         raise OSError(errno.ENETDOWN, "Network is down")
 
     def recv(self, size: int) -> bytes:
@@ -370,7 +376,9 @@ class BrokenSocket:
         return len(octets)
 
     def sendto(self, octets: bytes, address: tuple[str, int]) -> int:
-        return len(octets)
+        if octets:
+            raise OSError(errno.ENETDOWN, "Network is down")
+        return 0
 
     def close(self) -> None:
         pass
@@ -382,6 +390,10 @@ def test_a_failing_network_is_a_link_error_and_no_closed_link() -> None:
     with pytest.raises(LinkError, match=r"below udp:127\.0\.0\.1:1: Network is down"):
         card.receive(None)
     card.close()
+    answering = UdpCard(cast("socket.socket", BrokenSocket(b"106A 26")), IDENTITY)
+    with pytest.raises(LinkError, match=r"below udp:127\.0\.0\.1:1: Network is down"):
+        answering.receive(None)
+    answering.close()
     reader = UdpReader(broken)
     with pytest.raises(LinkError, match=r"below udp:127\.0\.0\.1:1: Network is down"):
         reader.activate(PATIENCE)

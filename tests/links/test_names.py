@@ -1,0 +1,80 @@
+"""Links are opened by name."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from nfcbridge.errors import ConfigError, LinkError
+from nfcbridge.links import LINKS, Level, open_card, open_reader
+from tests.links.running import IDENTITY
+
+
+@pytest.mark.parametrize("name", ["", "udb:127.0.0.1:1", "UDP:127.0.0.1:1", "127.0.0.1:1", "pcsc:0"])
+def test_an_unknown_name_lists_what_exists(name: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_card(name, IDENTITY)
+    for kind in LINKS.values():
+        assert kind.example in str(refused.value)
+    with pytest.raises(ConfigError, match="udp:127"):
+        open_reader(name)
+
+
+def test_an_end_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ConfigError, match="memory:tag") as refused:
+        open_reader("vpcd:127.0.0.1:35963")
+    assert refused.value.args[0].count("vpcd") == 1  # what was asked for, and not in the list
+
+
+@pytest.mark.parametrize("name", ["memory", "memory:"])
+def test_a_link_in_memory_needs_a_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="needs a name"):
+        open_card(name, IDENTITY)
+    with pytest.raises(ConfigError, match="needs a name"):
+        open_reader(name)
+
+
+def test_a_name_in_memory_has_one_card_and_one_reader() -> None:
+    card = open_card("memory:one", IDENTITY)
+    reader = open_reader("memory:one")
+    with pytest.raises(LinkError, match="has a card already"):
+        open_card("memory:one", IDENTITY)
+    with pytest.raises(LinkError, match="has a reader already"):
+        open_reader("memory:one")
+    card.close()
+    reader.close()
+    # Both ends are free again.
+    open_reader("memory:one").close()
+    open_card("memory:one", IDENTITY).close()
+
+
+def test_what_is_left_out_of_an_udp_name_takes_the_default() -> None:
+    reader = open_reader("udp")
+    assert reader.name == "udp:127.0.0.1:54321"
+    reader.close()
+
+
+@pytest.mark.parametrize("prefix", LINKS)
+def test_every_kind_of_link_is_described(prefix: str) -> None:
+    kind = LINKS[prefix]
+    assert kind.example.startswith(f"{prefix}:")
+    assert kind.card is not None or kind.reader is not None
+    assert kind.description
+    assert kind.uid
+    assert kind.level in {None, *Level}
+
+
+def test_a_missing_pcscd_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _program: None)
+    assert "apt-get install pcscd vsmartcard-vpcd" in LINKS["vpcd"].missing()
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/sbin/{program}")
+    assert {kind.missing() for kind in LINKS.values()} == {""}
+
+
+def test_to_know_the_links_loads_none_of_them() -> None:
+    script = (
+        "import sys; from nfcbridge.links import LINKS; print({f'nfcbridge.links.{k}' for k in LINKS} & {*sys.modules})"
+    )
+    told = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True).stdout
+    assert told == "set()\n"
