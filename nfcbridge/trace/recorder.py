@@ -51,6 +51,9 @@ class Recorder:
         seed: what random choices of the link came from, None if there were none.
         now: seconds from any origin.
 
+    Attributes:
+        failure: why nothing is written any more, such as a full disk; None while all is well.
+
     Raises:
         ConfigError: the file cannot be written.
     """
@@ -78,7 +81,7 @@ class Recorder:
         self._now = now
         self._lines: SimpleQueue[_Line | None] = SimpleQueue()
         self._closing = threading.Event()
-        self._failure: OSError | None = None
+        self.failure: OSError | None = None
         try:
             self._file = self.path.open("w", encoding="ascii")
         except OSError as error:
@@ -110,8 +113,8 @@ class Recorder:
             self._closing.set()
             self._lines.put(None)
             self._thread.join()
-            if self._failure is not None:
-                raise TraceError(f"the trace {self.path} is not whole: {self._failure.strerror}") from self._failure
+            if self.failure is not None:
+                raise TraceError(f"the trace {self.path} is not whole: {self.failure.strerror}") from self.failure
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +134,7 @@ class Recorder:
                     file.write(batch)
                     file.flush()
         except OSError as error:  # such as a full disk: the link goes on without a trace
-            self._failure = error
+            self.failure = error
         while open_:
             _, open_ = self._next_batch()  # nobody else empties the queue
 

@@ -1,0 +1,149 @@
+"""The file that a trace becomes."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nfcbridge.errors import ConfigError, TraceError
+from nfcbridge.trace import Recorder
+from nfcbridge.trace import recorder as recorder_module
+
+CARD = {"uid": "08a1b2c3", "mle": 251}
+
+
+def make_clock(*times: float) -> Callable[[], float]:
+    """A clock that shows these times in turn."""
+    remaining = iter(times)
+    return lambda: next(remaining)
+
+
+def test_a_trace_is_written_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    now = make_clock(100.0, 100.0, 100.0004118, 100.25, 3700.0)
+    with Recorder(path, level="blocks", link="memory:a", card=CARD, now=now) as recorder:
+        recorder.record_field(on=True)
+        recorder.record_reader(b"\xe0\x80")
+        recorder.record_card(bytes.fromhex("0578804202"))
+        recorder.record_field(on=False)
+    header, *lines = path.read_text().splitlines()
+    assert header == (
+        '{"nfcbridge_trace": 1, "level": "blocks", "link": "memory:a", "clock": "monotonic", "seed": null, '
+        '"card": {"uid": "08a1b2c3", "mle": 251}}'
+    )
+    assert lines == [
+        '{"t": 0.000000, "dir": "field", "on": true}',
+        '{"t": 0.000412, "dir": "reader", "hex": "e080"}',
+        '{"t": 0.250000, "dir": "card", "hex": "0578804202"}',
+        '{"t": 3600.000000, "dir": "field", "on": false}',
+    ]
+
+
+def test_the_first_line_says_what_was_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    Recorder(path, level="apdus", link="vpcd:ü:1", card={}, clock="virtual", seed=7).close()
+    assert json.loads(path.read_text("ascii")) == {
+        "nfcbridge_trace": 1,
+        "level": "apdus",
+        "link": "vpcd:ü:1",
+        "clock": "virtual",
+        "seed": 7,
+        "card": {},
+    }
+
+
+def test_an_older_trace_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text("old\n" * 1000)
+    Recorder(str(path), level="blocks", link="memory:a", card={}).close()
+    assert path.read_text().count("\n") == 1
+
+
+@given(octets=st.binary(max_size=300))
+def test_every_frame_can_be_read_back(octets: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("trace") / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
+        recorder.record_reader(octets)
+    line = json.loads(path.read_text().splitlines()[1])
+    assert bytes.fromhex(line["hex"]) == octets
+    assert 0 <= line["t"] < 60
+
+
+def test_a_batch_can_be_read_while_the_trace_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "BATCH_INTERVAL", 0.0)
+    path = tmp_path / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
+        for count in range(1, 4):
+            recorder.record_reader(b"\x02")
+            wait_until(lambda expected=count + 1: path.read_text().count("\n") == expected)  # type: ignore[misc]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look until a condition is met, at most five seconds."""
+    pause = threading.Event()
+    for _ in range(5000):
+        if condition():
+            return
+        pause.wait(0.001)
+    pytest.fail("it never came")
+
+
+def test_all_that_was_recorded_is_written_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
+        for number in range(10_000):
+            recorder.record_card(number.to_bytes(2, "big"))
+    lines = path.read_text().splitlines()[1:]
+    assert [int(json.loads(line)["hex"], 16) for line in lines] == list(range(10_000))
+
+
+def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
+
+        def record(octet: int) -> None:
+            for _ in range(500):
+                recorder.record_card(bytes([octet]) * 20)
+
+        threads = [threading.Thread(target=record, args=(octet,)) for octet in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    frames = [json.loads(line)["hex"] for line in path.read_text().splitlines()[1:]]
+    assert sorted(frames) == sorted(bytes([octet]).hex() * 20 for octet in range(4) for _ in range(500))
+
+
+def test_a_recorder_can_be_closed_twice(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "trace.jsonl", level="blocks", link="memory:a", card={})
+    recorder.close()
+    recorder.close()
+    recorder.record_card(b"\x02")  # too late, and no harm
+
+
+def test_a_file_that_cannot_be_opened_says_so_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "trace.jsonl"
+    with pytest.raises(ConfigError, match=r"cannot write the trace .*nowhere.* \(No such file or directory\)"):
+        Recorder(path, level="blocks", link="memory:a", card={})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_a_full_disk_ends_the_trace_and_not_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "BATCH_INTERVAL", 0.0)
+    recorder = Recorder("/dev/full", level="blocks", link="memory:a", card={})
+    recorder.record_reader(b"\x02")
+    wait_until(lambda: recorder.failure is not None)
+    recorder.record_reader(b"\x03")
+    with pytest.raises(TraceError, match="/dev/full is not whole: No space left on device"):
+        recorder.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_a_full_disk_that_shows_with_the_last_line_is_told_too() -> None:
+    recorder = Recorder("/dev/full", level="blocks", link="memory:a", card={})
+    with pytest.raises(TraceError, match="No space left on device"):
+        recorder.close()
