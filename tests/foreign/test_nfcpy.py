@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -114,10 +115,16 @@ def test_nfcpy_is_held_by_waiting_time_extensions_and_then_polls(
     assert App(write, read).ask("POST", "/held", {"a": 1}).content == {"a": 1}
     assert seen_before  # the empty message, and not the request, while there was no answer
     assert served.stop() == 0
-    frames = [json.loads(line) for line in trace.read_text().splitlines()[1:]]
-    extensions = [frame["hex"] for frame in frames if frame["dir"] == "card" and frame["hex"].startswith("f2")]
-    assert extensions
-    assert extensions == [frame["hex"] for frame in frames if frame["dir"] == "reader" and frame["hex"][:2] == "f2"]
+    frames = [
+        (each["dir"], each["hex"]) for each in map(json.loads, trace.read_text().splitlines()[1:]) if "hex" in each
+    ]
+    asked_for = [before for before, (sender, octets) in pairwise(frames) if sender == "card" and octets[:2] == "f2"]
+    # A card that misses its time is asked with R(NAK), b2 or b3, and extends then: so it has to extend by itself. Once
+    # is enough, since a busy machine may wake it late for one of the held commands.
+    assert [before for before in asked_for if before[1][:2] not in {"b2", "b3"}]
+    # nfcpy accepted each: it answered with the same block.
+    sent = [octets for sender, octets in frames if sender == "card" and octets[:2] == "f2"]
+    assert [octets for sender, octets in frames if sender == "reader" and octets[:2] == "f2"] == sent
 
 
 def release(url: str) -> None:
