@@ -1,6 +1,6 @@
 """One operation of the interface: a row of the route table, and what runs it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -31,6 +31,7 @@ _HEADERS: Final = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _BEARER: Final = "bearer "
 
@@ -104,6 +105,7 @@ class Operation:
         query: the type of the query; None: a query is not looked at.
         roles: who may; None: anybody, without a session.
         refusal: the form in which a failure of it is told.
+        refusals: statuses that its handler refuses with, beside those that follow from the other fields.
         max_body: octets.
     """
 
@@ -120,6 +122,7 @@ class Operation:
     query: type[msgspec.Struct] | None = None
     roles: frozenset[Role] | None = EVERYONE
     refusal: Callable[[str], msgspec.Struct] = policy.failed
+    refusals: tuple[int, ...] = ()
     max_body: int = MAX_BODY
 
 
@@ -138,6 +141,7 @@ class Endpoint:
         self._queries: dict[str, QueryReader[Any]] = {o.method: QueryReader(o.query) for o in operations if o.query}
         if "GET" in self._operations:
             self._operations["HEAD"] = self._operations["GET"]
+        self._allow = policy.allow([*self._operations, "OPTIONS"])
         # Only a path of which every operation is open tells a stranger which methods it has.
         self._open = bool(operations) and all(operation.roles is None for operation in operations)
         self._refusal = operations[0].refusal if operations else policy.failed
@@ -150,43 +154,60 @@ class Endpoint:
         except RefusedError as refusal:
             status, headers = refusal.status, refusal.headers
             answer = self._refusal(str(refusal))
-        await respond(send, status, answer, headers)
+        if answer is not None:
+            await respond(send, status, answer, headers)
+        elif scope["method"] == "HEAD":
+            await respond_empty(send, status, _HEADERS)
+        else:
+            await respond_empty(send, HTTPStatus.NO_CONTENT, [self._allow])
 
-    async def _run(self, scope: Scope, receive: Receive) -> Result:
-        controller = self._controller
+    async def _run(self, scope: Scope, receive: Receive) -> Result | None:
+        """The answer; None to HEAD and OPTIONS, which have no content."""
+        controller, method = self._controller, scope["method"]
         now = controller.clock()
         session = controller.sessions.use(session_id(scope), now)
         if session is None and not self._open:
             raise policy.unauthorized("Not logged in")
         if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
             raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "path or query too long")
-        operation = self._find(scope["method"])
+        operation = self._find(method)
+        if operation is None:
+            return None
         if operation.roles is not None and (session is None or session.role not in operation.roles):
             raise RefusedError(HTTPStatus.FORBIDDEN, "not allowed for this user")
-        query = body = None
-        reader = self._queries.get(operation.method)
-        if reader is not None:
-            query = reader.read(scope["query_string"])
-            if isinstance(query, policy.Failed):
-                return query
-        decoder = self._decoders.get(operation.method)
-        if decoder is not None:
-            octets = await read_body(receive, operation.max_body)
-            if octets or not operation.body_deprecated:
-                body = policy.decode_body(octets, decoder)
-                if isinstance(body, policy.Failed):
-                    return body
+        query = self._read_query(operation, scope["query_string"])
+        if isinstance(query, policy.Failed):
+            return query
+        if method == "HEAD":
+            # Not run: it might void a token, or count as having read something. What only the content tells is left
+            # out (RFC 9110, section 9.3.2), and an application failure has the head of a success anyway.
+            return None
+        body = await self._read_body(operation, receive)
+        if isinstance(body, policy.Failed):
+            return body
         client = scope.get("client")
         call = Call(client[0] if client else "", session, body, query, now, scope["path_params"], scope["query_string"])
         return await operation.handler(controller, call)
 
-    def _find(self, method: str) -> Operation:
+    def _find(self, method: str) -> Operation | None:
+        """The operation; None for OPTIONS."""
         if not self._operations:
             raise RefusedError(HTTPStatus.NOT_FOUND, "invalid path")
         operation = self._operations.get(method)
-        if operation is None:
-            raise policy.wrong_method(self._operations)
+        if operation is None and method != "OPTIONS":
+            raise policy.wrong_method(self._allow)
         return operation
+
+    def _read_query(self, operation: Operation, query: bytes) -> Any:  # noqa: ANN401, whatever the operation declares
+        reader = self._queries.get(operation.method)
+        return None if reader is None else reader.read(query)
+
+    async def _read_body(self, operation: Operation, receive: Receive) -> Any:  # noqa: ANN401, the same
+        decoder = self._decoders.get(operation.method)
+        if decoder is None:
+            return None
+        octets = await read_body(receive, operation.max_body)
+        return policy.decode_body(octets, decoder) if octets or not operation.body_deprecated else None
 
 
 def session_id(scope: Scope) -> str:
@@ -222,3 +243,9 @@ async def respond(send: Send, status: int, answer: Result, headers: policy.Heade
     every = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": every})
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_empty(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Send a head alone."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body"})

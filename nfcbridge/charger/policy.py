@@ -72,9 +72,9 @@ def unauthorized(message: str) -> RefusedError:
     return RefusedError(HTTPStatus.UNAUTHORIZED, message, headers=[(b"www-authenticate", b"Bearer")])
 
 
-def wrong_method(allowed: Iterable[str]) -> RefusedError:
-    """405."""
-    return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", headers=[allow(allowed)])
+def wrong_method(allowed: tuple[bytes, bytes]) -> RefusedError:
+    """405, with the Allow header that it must have."""
+    return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", headers=[allowed])
 
 
 def allow(methods: Iterable[str]) -> tuple[bytes, bytes]:

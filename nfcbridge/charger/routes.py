@@ -36,6 +36,7 @@ ROUTES: Final = (
         response=LoggedIn,
         roles=None,
         refusal=policy.not_logged_in,
+        refusals=(401, 429),
     ),
     Operation(
         name="logout",

@@ -94,9 +94,9 @@ class Core:
 
         asyncio.run(self.app(scope, receive, send))
         start, *rest = messages
-        octets = b"".join(message["body"] for message in rest)
+        octets = b"".join(message.get("body", b"") for message in rest)
         names = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert int(names["content-length"]) == len(octets)
+        assert int(names.get("content-length", "0")) == len(octets)
         return Reply(start["status"], names, octets)
 
     def token(self, client: str = "192.0.2.1") -> str:

@@ -1,6 +1,8 @@
 """Every row of the route table, and the error policy, through the core."""
 
 import asyncio
+import dataclasses
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -65,14 +67,14 @@ def test_a_wrong_method_is_401_without_a_session_and_405_with_one(core: Core, me
     assert core.call(method, "/v1/system_state").status == 401
     reply = core.call(method, "/v1/system_state", session=core.login())
     assert reply.status == 405
-    assert reply.headers["allow"] == "GET, HEAD"
+    assert reply.headers["allow"] == "GET, HEAD, OPTIONS"
     assert reply.content == {"success": False, "cause": "method not allowed"}
 
 
 def test_a_wrong_method_of_login_is_405_since_that_path_is_open(core: Core) -> None:
     reply = core.call("DELETE", "/v1/login")
     assert reply.status == 405
-    assert reply.headers["allow"] == "GET, POST, HEAD"
+    assert reply.headers["allow"] == "GET, POST, HEAD, OPTIONS"
 
 
 # Answers
@@ -103,12 +105,70 @@ def test_no_answer_is_kept_or_taken_for_other_than_json(core: Core, method: str,
     assert headers["content-type"] == "application/json"
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-def test_head_is_get(core: Core) -> None:
+# HEAD and OPTIONS
+
+
+def test_head_has_the_head_of_get_without_the_length_of_a_content_that_is_not_made(core: Core) -> None:
     session = core.login()
     got, head = (core.call(method, "/v1/system_state", session=session) for method in ("GET", "HEAD"))
-    assert (head.status, head.headers) == (got.status, got.headers)
+    assert (head.status, head.octets) == (200, b"")
+    assert head.headers == {name: value for name, value in got.headers.items() if name != "content-length"}
+
+
+def test_head_of_login_leaves_the_token_as_it_is(core: Core) -> None:
+    token = core.token()
+    assert core.call("HEAD", "/v1/login").status == 200
+    hashed = sha256((PASSWORDS[Role.OPERATOR] + token).encode()).hexdigest()
+    assert core.call("POST", "/v1/login", body={"username": "operator", "password": hashed}).status == 200
+
+
+def test_head_runs_no_operation() -> None:
+    async def never(_controller: Controller, _call: Call[None, None]) -> Told:
+        raise AssertionError
+
+    core = Core(operations=[*ROUTES, dataclasses.replace(FOR_OPERATORS, handler=never)])
+    assert core.call("HEAD", "/v1/users/4", session=core.login()).status == 200
+    assert core.call("HEAD", "/v1/users/4", session=core.login("user", "user-secret")).status == 403
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_head_and_options_tell_a_stranger_nothing_but_of_login(core: Core, method: str) -> None:
+    for target in ("/v1/system_state", "/v1/logout", "/v1/nowhere"):
+        assert core.call(method, target).status == 401
+    assert core.call(method, "/v1/login").status < 300
+
+
+def test_head_of_what_has_no_get_is_405_and_of_what_is_nowhere_404(core: Core) -> None:
+    session = core.login()
+    reply = core.call("HEAD", "/v1/logout", session=session)
+    assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
+    assert core.call("HEAD", "/v1/nowhere", session=session).status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "methods"),
+    [
+        ("/v1/login", "GET, POST, HEAD, OPTIONS"),
+        ("/v1/logout", "POST, OPTIONS"),
+        ("/v1/system_state", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_tells_the_methods_of_a_path(core: Core, target: str, methods: str) -> None:
+    reply = core.call("OPTIONS", target, session=core.login())
+    assert (reply.status, reply.octets) == (204, b"")
+    assert reply.headers == {"allow": methods}
+
+
+def test_options_of_what_is_nowhere_is_404(core: Core) -> None:
+    assert core.call("OPTIONS", "/v1/nowhere", session=core.login()).status == 404
+
+
+def test_options_are_not_for_roles_alone() -> None:
+    core = Core(operations=[*ROUTES, FOR_OPERATORS])
+    assert core.call("OPTIONS", "/v1/users/4", session=core.login("user", "user-secret")).status == 204
 
 
 # Faults
