@@ -159,6 +159,7 @@ class Door:
         with contextlib.suppress(Exception):  # a second fault would say no more than the first
             self.end.lose_field()
         self._leave()
+        self._unread = None
 
     def _step(self) -> None:
         """Wait for the one thing that can come next, and act on it: see the table above."""

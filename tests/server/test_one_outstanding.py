@@ -232,6 +232,15 @@ def test_a_phone_that_is_told_of_again_has_not_lost_an_answer_that_expired() -> 
         assert desk.wait_for(told.PhoneLeft).unread is None
 
 
+def test_a_reader_that_takes_the_length_of_its_request_for_that_of_the_answer_is_warned_of(desk: Desk) -> None:
+    with desk.phone() as phone:
+        phone.transmit(NOTHING)
+        phone.transmit(read(2, 10))
+    warning = desk.wait_for(told.Warned)
+    assert warning.reason == "answer 1 is read with the length of the request, without NLEN"
+    assert warning.remedy == "the app must close() and connect() before it reads, or use IsoDep"
+
+
 # Half writes
 
 
