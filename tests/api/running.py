@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Final
 
 from nfcbridge.errors import NfcBridgeError
@@ -82,9 +83,10 @@ class Run:
 
 
 def _header_problems(reply: Reply) -> list[str]:
-    wanted = {"content-type": "application/json"}
-    problems = [f"{name} is {reply.headers.get(name)}" for name, v in wanted.items() if reply.headers.get(name) != v]
-    needed = {401: "www-authenticate", 405: "allow", 429: "retry-after"}.get(reply.status)
+    content_type = reply.headers.get("content-type")
+    wanted = None if reply.status == HTTPStatus.NO_CONTENT else "application/json"
+    problems = [f"content-type is {content_type}"] if content_type != wanted else []
+    needed = {204: "allow", 401: "www-authenticate", 405: "allow", 429: "retry-after"}.get(reply.status)
     if needed is not None and not reply.headers.get(needed):
         problems.append(f"{reply.status} without {needed}")
     return problems

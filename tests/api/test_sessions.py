@@ -12,7 +12,7 @@ from tests.api.running import SESSION_TIMEOUT, log_in
 from tests.api.world import World
 
 PROTECTED = [operation for operation in ROUTES if operation.roles is not None]
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NEVER_GIVEN = "cdc630cd-5e5f-4587-8a1a-a2e83ae990b5"
 
 
@@ -53,7 +53,7 @@ def path_of(operation: Operation) -> str:
 
 
 def assert_unauthorized(strangers: Strangers, method: str, path: str) -> None:
-    body = "" if method in {"GET", "HEAD"} else "{}"
+    body = "" if method in {"GET", "HEAD", "OPTIONS"} else "{}"
     for what, session in strangers.sessions.items():
         reply = strangers.door.call(method, path, session=session, body=body)
         assert reply.status == 401, what
