@@ -64,7 +64,8 @@ class Air:
     changed: Condition = field(default_factory=lambda: Condition(_changing))
 
 
-_airs: Final[dict[str, Air]] = {}
+airs: Final[dict[str, Air]] = {}
+"""The airs that have at least one end, by name."""
 
 
 class MemoryCard:
@@ -242,13 +243,13 @@ def _find(name: str) -> Air:
     if not name:
         raise ConfigError("a link in memory needs a name, such as memory:tag")
     name = f"memory:{name}"
-    return _airs.setdefault(name, Air(name))
+    return airs.setdefault(name, Air(name))
 
 
 def _forget(air: Air) -> None:
     """Drop an air that has lost both ends, so that names do not pile up. The caller holds `_changing`."""
     if air.card is None and air.reader is None:
-        del _airs[air.name]
+        del airs[air.name]
 
 
 def _check(octets: bytes) -> None:

@@ -32,7 +32,7 @@ MAX_FRAME: Final = 256
 """FSD and FSC with CRC. nfcpy receives 1024 octets, so 509 of a frame: of the sizes of ISO 14443-4, 256 fits."""
 
 MAX_DATAGRAM: Final = 1024
-"""Octets of the longest datagram that is read: what nfcpy reads. A longer one is ignored, never cut."""
+"""Octets that are read of a datagram, as nfcpy does. A longer one is cut after an odd number of digits: no frame."""
 
 SELECT_WAIT: Final = 0.25
 """Seconds that the reader waits for an answer of ISO 14443-3: a process answers, no chip (nfcpy waits 0.5 to 1)."""
@@ -58,8 +58,8 @@ Address = tuple[str, int]
 
 
 def parse_datagram(datagram: bytes) -> bytes | None:
-    """Return the frame in a datagram, or None if there is none for type A at 106 kbit/s, or too long a one."""
-    if not datagram.startswith(_PREFIX) or len(datagram) > MAX_DATAGRAM:
+    """Return the frame in a datagram, or None if there is none for type A at 106 kbit/s."""
+    if not datagram.startswith(_PREFIX):
         return None
     try:
         return unhexlify(datagram[len(_PREFIX) :]) or None
@@ -98,7 +98,7 @@ class UdpCard:
                     if timeout != self._sock_timeout:  # saves a system call a frame for those who wait for ever
                         self._sock_timeout = timeout = timeout if timeout is None or timeout > 0 else 0
                         self._sock.settimeout(timeout)
-                    datagram, address = self._sock.recvfrom(MAX_DATAGRAM + 1)
+                    datagram, address = self._sock.recvfrom(MAX_DATAGRAM)
                 except (TimeoutError, BlockingIOError):
                     return None
                 except OSError as error:
@@ -136,7 +136,6 @@ class UdpCard:
 
     def _end_field(self) -> FieldOff | None:
         self._selection.field_off()
-        self._reader = None
         reported, self._reported = self._reported, False
         return _FIELD_OFF if reported else None
 
@@ -172,9 +171,8 @@ class UdpCard:
         """See `CardEnd.close`."""
         if not self._closed:
             self._closed = True
-            host, port = self._sock.getsockname()
             # Closing a socket does not wake the thread that waits for it, a datagram does.
-            self._sock.sendto(b"", (DEFAULT_HOST if host == "0.0.0.0" else host, port))  # noqa: S104 - a comparison
+            self._sock.sendto(b"", self._sock.getsockname())
             with self._in_use:
                 self._sock.close()
 
@@ -233,7 +231,7 @@ class UdpReader:
         self._late = True  # whatever comes of an earlier field is late
         while True:
             answer = self._exchange(frame, min(SELECT_WAIT, give_up - time.monotonic()))
-            self._late = answer is None
+            self._late = False
             try:
                 frame = selection.send(answer)
             except StopIteration as result:
@@ -281,7 +279,7 @@ class UdpReader:
             self._sock_timeout = timeout = max(timeout, 0)
             self._sock.settimeout(timeout)
         try:
-            datagram = self._sock.recv(MAX_DATAGRAM + 1)
+            datagram = self._sock.recv(MAX_DATAGRAM)
         except (TimeoutError, BlockingIOError):
             return None
         return parse_datagram(datagram)

@@ -115,7 +115,6 @@ class VpcdCard:
     def _begin(self, sock: socket.socket) -> None:
         self._sock = sock
         self._sock_timeout = sock.gettimeout()
-        self._received = b""
         self._asked = False
         self._complain_at = time.monotonic() + SILENCE_ALLOWED
 
@@ -174,7 +173,8 @@ class VpcdCard:
             self._reconnect(timeout)
             return
         if self._complain_at is not None:
-            timeout = self._complain(self._complain_at, timeout)
+            silence = self._complain_at - time.monotonic()
+            timeout = silence if timeout is None else min(timeout, silence)
         try:
             if _QUICKACK is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
@@ -183,6 +183,9 @@ class VpcdCard:
                 sock.settimeout(timeout)
             octets = sock.recv(_RECEIVE)
         except (TimeoutError, BlockingIOError):
+            if self._complain_at is not None and time.monotonic() >= self._complain_at:
+                self._complain_at = None
+                _log.warning("vpcd at %s is silent: another card has this slot; close it or take the next", self.name)
             return
         except OSError:  # reset by vpcd: as good as an orderly end
             octets = b""
@@ -192,15 +195,6 @@ class VpcdCard:
         elif not self._closing.is_set():
             _log.warning("vpcd left %s: the card goes back as soon as it is there again", self.name)
             self._disconnect()
-
-    def _complain(self, at: float, timeout: float | None) -> float | None:
-        """Say once that vpcd does not ask, and until then bound the time to wait by that."""
-        remaining = at - time.monotonic()
-        if remaining <= 0:
-            _log.warning("vpcd at %s is silent: another card has this slot; close it or take the next port", self.name)
-            self._complain_at = None
-            return timeout
-        return remaining if timeout is None else min(timeout, remaining)
 
     def _reconnect(self, timeout: float | None) -> None:
         try:

@@ -11,11 +11,11 @@ has selected the card, so a card that was selected again in the same field has t
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
@@ -80,7 +80,7 @@ class Recorder:
         }
         self._now = now
         self._lines: SimpleQueue[_Line | None] = SimpleQueue()
-        self._closing = threading.Event()
+        self._closing = Event()
         self.failure: OSError | None = None
         try:
             self._file = self.path.open("w", encoding="ascii")
@@ -88,7 +88,7 @@ class Recorder:
             raise ConfigError(f"cannot write the trace {path} ({error.strerror}): name another file") from error
         self._file.write(json.dumps(header) + "\n")
         self._began = now()
-        self._thread = threading.Thread(target=self._write, name="nfcbridge-trace", daemon=True)
+        self._thread = Thread(target=self._write, name="nfcbridge-trace", daemon=True)
         self._thread.start()
 
     def record_reader(self, octets: bytes) -> None:

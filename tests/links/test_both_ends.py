@@ -265,6 +265,18 @@ def test_a_signal_handler_may_close_the_end_at_which_its_own_thread_waits(card: 
         signal.signal(signal.SIGALRM, before)
 
 
+def test_a_signal_handler_may_close_the_reader_at_which_its_own_thread_waits(card: CardEnd, reader: ReaderEnd) -> None:
+    with RunningCard(card, {RATS: ATS}.get):
+        activate(reader)
+        before = signal.signal(signal.SIGALRM, lambda _signal, _frame: reader.close())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            with pytest.raises(LinkClosedError):
+                reader.transceive(b"\x02", PATIENCE)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
 def test_a_closed_end_stays_closed(card: CardEnd, reader: ReaderEnd) -> None:
     for _ in range(2):
         card.close()

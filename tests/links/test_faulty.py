@@ -193,8 +193,10 @@ def test_a_reader_waits_as_long_for_a_lost_frame_as_for_a_silent_card() -> None:
 
 def test_both_directions_of_a_reader_lose_frames() -> None:
     inner = QuietReader()
-    reader = FaultyReader(inner, Faults(seed=1, loss=0.3), wait=lambda _seconds: None)
+    waits: list[float] = []
+    reader = FaultyReader(inner, Faults(seed=1, loss=0.3), wait=waits.append)
     answers = [reader.transceive(octets, 0) for octets in numbered(1000)]
+    assert len(waits) == answers.count(None)
     reached, answered = len(inner.happened), 1000 - answers.count(None)
     assert 640 < reached < 760
     assert 420 < answered < 560

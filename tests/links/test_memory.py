@@ -5,14 +5,14 @@ import threading
 import pytest
 
 from nfcbridge.errors import FieldLostError, LinkTimeoutError
-from nfcbridge.links import CardSelected, FieldOff, Frame, open_card, open_reader
+from nfcbridge.links import CardSelected, FieldOff, Frame, memory, open_card, open_reader
 from tests.links.running import IDENTITY, PATIENCE, UID7, RunningCard, activate, echo
 
 
 def test_a_reader_waits_for_a_card_that_comes_later() -> None:
     reader = open_reader("memory:later")
     found = []
-    thread = threading.Thread(target=lambda: found.append(reader.activate(PATIENCE)), daemon=True)
+    thread = threading.Thread(target=lambda: found.append(reader.activate(100)), daemon=True)
     thread.start()
     card = open_card("memory:later", IDENTITY)
     thread.join(PATIENCE)
@@ -20,6 +20,15 @@ def test_a_reader_waits_for_a_card_that_comes_later() -> None:
     assert card.receive(0) == CardSelected(None)
     card.close()
     reader.close()
+
+
+def test_a_name_is_forgotten_with_its_last_end() -> None:
+    reader = open_reader("memory:forgotten")
+    card = open_card("memory:forgotten", IDENTITY)
+    reader.close()
+    assert "memory:forgotten" in memory.airs
+    card.close()
+    assert "memory:forgotten" not in memory.airs
 
 
 def test_a_reader_that_waits_for_its_answer_learns_that_the_card_left() -> None:

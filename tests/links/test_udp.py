@@ -115,12 +115,6 @@ def test_a_datagram_is_read_up_to_what_nfcpy_reads(card: UdpCard, peer: socket.s
     assert card.receive(PATIENCE) == Frame(b"\x03")
 
 
-def test_a_datagram_of_the_greatest_size_is_parsed_and_one_more_octet_is_not() -> None:
-    assert MAX_DATAGRAM == 1024
-    assert parse_datagram(b"106A " + b"0" * 1018) == bytes(509)
-    assert parse_datagram(b"106A " + b"0" * 1020) is None
-
-
 @given(octets=st.binary(max_size=MAX_DATAGRAM) | st.binary(max_size=20).map(lambda octets: b"106A " + octets))
 @example(b"106A ")
 def test_every_datagram_is_a_frame_or_nothing(octets: bytes) -> None:
@@ -335,6 +329,52 @@ def test_a_port_that_closes_during_an_exchange_is_a_field_lost(reader: UdpReader
     peer.close()
     with pytest.raises(FieldLostError, match="is gone"):
         reader.transceive(b"\x02", PATIENCE)
+
+
+def test_an_answer_that_came_too_late_does_not_answer_the_next_request(reader: UdpReader, peer: socket.socket) -> None:
+    with ScriptedCard(peer, SELECTION):
+        reader.activate(PATIENCE)
+    reader.transceive(b"\x02", 0)
+    _, address = peer.recvfrom(100)
+    peer.sendto(b"106A 9000", address)  # as long as an ATQA
+    woken = [(b"106A 52", [b"106A 0400"]), *SELECTION[1:]]
+    with ScriptedCard(peer, woken) as heard:
+        reader.activate(PATIENCE)
+    assert heard == [expected for expected, _ in woken]
+
+
+def test_a_card_that_was_gone_is_asked_as_a_new_one(reader: UdpReader, peer: socket.socket) -> None:
+    with ScriptedCard(peer, SELECTION):
+        reader.activate(PATIENCE)
+    address = peer.getsockname()
+    peer.close()
+    with pytest.raises(FieldLostError):
+        reader.transceive(b"\x02", PATIENCE)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as new:
+        new.bind(address)
+        new.settimeout(PATIENCE)
+        with ScriptedCard(new, SELECTION) as heard:
+            reader.activate(PATIENCE)
+    assert heard == [expected for expected, _ in SELECTION]
+
+
+def test_a_reader_does_not_hammer_at_a_port_without_listener() -> None:
+    class RefusingSocket(BrokenSocket):
+        knocks = 0
+
+        def send(self, octets: bytes) -> int:
+            self.knocks += 1
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+        def recv(self, size: int) -> bytes:
+            raise BlockingIOError
+
+    refusing = RefusingSocket()
+    reader = UdpReader(cast("socket.socket", refusing))
+    with pytest.raises(LinkTimeoutError, match="nobody listens"):
+        reader.activate(0.1)
+    reader.close()
+    assert refusing.knocks <= 3  # at 0, 50 and 100 ms
 
 
 def test_a_flood_of_late_answers_is_thrown_away_within_bounds(reader: UdpReader, peer: socket.socket) -> None:

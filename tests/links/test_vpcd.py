@@ -337,6 +337,8 @@ def test_a_card_that_looks_for_vpcd_learns_that_it_was_closed(card: VpcdCard, dr
 
 
 def test_a_waiting_card_learns_that_it_was_closed(card: VpcdCard, driver: Driver) -> None:
+    driver.write(ON)
+    assert card.receive(PATIENCE) == CardSelected(None)  # so vpcd is known to be there, and the wait is without end
     wait_for_close(lambda: card.receive(None), card.close)
     assert driver.sock.recv(1) == b""
     card.close()
@@ -358,6 +360,18 @@ def test_a_lifted_phone_is_a_card_that_left_and_came_back(card: VpcdCard, driver
     assert card.receive(PATIENCE) == CardSelected(None)
 
 
+def test_an_answer_to_a_command_of_a_broken_connection_is_dropped(card: VpcdCard, driver: Driver) -> None:
+    driver.write(SELECT)
+    assert card.receive(PATIENCE) == Frame(SELECT)
+    card.lose_field()
+    assert card.receive(0.001) is None
+    driver.accept()
+    card.send(b"\x90\x00")
+    driver.write(ATR, ON)
+    assert card.receive(PATIENCE) == CardSelected(None)
+    assert driver.read() == OUR_ATR
+
+
 @pytest.mark.usefixtures("card")
 def test_a_slot_that_stays_silent_is_told_once(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -372,7 +386,7 @@ def test_a_slot_that_stays_silent_is_told_once(
         assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
             (
                 logging.WARNING,
-                f"vpcd at {driver.name} is silent: another card has this slot; close it or take the next port",
+                f"vpcd at {driver.name} is silent: another card has this slot; close it or take the next",
             )
         ]
         driver.accept().write(ON)
@@ -380,9 +394,13 @@ def test_a_slot_that_stays_silent_is_told_once(
 
 
 def test_a_slot_that_speaks_is_not_complained_about(
-    card: VpcdCard, driver: Driver, caplog: pytest.LogCaptureFixture
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    driver.write(ON)
-    assert card.receive(None) == CardSelected(None)
-    assert card.receive(0.01) is None
+    monkeypatch.setattr(vpcd_module, "SILENCE_ALLOWED", 0.0)
+    with ExitStack() as stack:
+        card = open_card(driver.name, IDENTITY)
+        stack.callback(card.close)
+        driver.accept().write(ON)
+        assert card.receive(None) == CardSelected(None)
+        assert card.receive(0.001) is None
     assert not caplog.records

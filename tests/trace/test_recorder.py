@@ -101,6 +101,21 @@ def test_all_that_was_recorded_is_written_at_the_end(tmp_path: Path) -> None:
     assert [int(json.loads(line)["hex"], 16) for line in lines] == list(range(10_000))
 
 
+def test_the_writer_pauses_between_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = []
+
+    class ImpatientEvent(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return self.is_set()
+
+    monkeypatch.setattr(recorder_module, "Event", ImpatientEvent)
+    with Recorder(tmp_path / "trace.jsonl", level="blocks", link="memory:a", card={}) as recorder:
+        recorder.record_card(b"\x02")
+    assert pauses
+    assert {*pauses} == {recorder_module.BATCH_INTERVAL}
+
+
 def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:

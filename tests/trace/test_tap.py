@@ -109,5 +109,5 @@ def test_a_tapped_reader_records_that_its_card_left(path: Path, recorder: Record
     card.close()
     with pytest.raises(FieldLostError):
         reader.transceive(b"\x02", 0)
-    reader.close()
     assert recorded(path, recorder) == ["field True", "reader 02", "field False"]
+    reader.close()
