@@ -58,10 +58,11 @@ def command(reader: str) -> None:
     """
     from nfcbridge.cli.charger import open_charger
     from nfcbridge.cli.demo_report import DemoReport
+    from nfcbridge.cli.terminal import open_console
     from nfcbridge.server.emulator import Emulator
 
     events: SimpleQueue[EmulatorEvent] = SimpleQueue()
-    report = DemoReport()
+    report = DemoReport(open_console())
     with (
         open_charger(None, {USER: PASSWORD}) as charger,
         Emulator(charger.app, [LINK], base_path=charger.base_path, on_event=events.put),

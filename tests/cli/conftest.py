@@ -6,9 +6,16 @@ import pytest
 
 from nfcbridge.cli.charger import open_charger
 from nfcbridge.server.emulator import Emulator
+from tests.cli.in_terminal import WISHES
 
 LINK = "memory:cli"
 PASSWORD = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def _no_wish_for_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WISHES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from nfcbridge.cli import demo, main
 from nfcbridge.cli.demo import events_until_the_phone_left, login_state_logout
-from nfcbridge.cli.demo_report import count_blocks, describe_command, shorten, status_of
+from nfcbridge.cli.demo_report import count_blocks, describe_command, fold_step, shorten, status_of
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.errors import LinkTimeoutError, ResponseError
 from nfcbridge.server import events as told
@@ -142,3 +142,21 @@ def test_long_octets_are_shortened_and_keep_their_end(octets: bytes, shown: str)
 )
 def test_the_status_of_a_broken_answer_is_told_as_such(answer: str, status: str) -> None:
     assert status_of(answer) == status
+
+
+@pytest.mark.parametrize(
+    ("room", "lines"),
+    [
+        (42, ["READ 2 octets               > 0102  < 9000"]),
+        (41, ["READ 2 octets", "> 0102  < 9000"]),
+        (14, ["READ 2 octets", "> 0102  < 9000"]),
+        (13, ["READ 2 octets", "> 0102", "< 9000"]),
+        (5, ["READ ", "2 oct", "ets", "> 010", "2", "< 900", "0"]),
+    ],
+)
+def test_a_step_takes_as_few_lines_as_there_is_room_for(room: int, lines: list[str]) -> None:
+    assert fold_step(["READ 2 octets", "> 0102", "< 9000"], room) == lines
+
+
+def test_a_step_without_octets_is_its_name() -> None:
+    assert fold_step(["RATS"], 40) == ["RATS"]

@@ -1,12 +1,14 @@
 """`nfcbridge links`: every link is there, and what is missing is said with how to get it."""
 
+import io
 import shutil
 
 import pytest
+from rich.console import Console
 
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
-from nfcbridge.cli.tables import format_table
+from nfcbridge.cli.links import print_list
 from nfcbridge.links import LINKS
 
 
@@ -46,7 +48,12 @@ def test_where_nothing_is_missing_nothing_is_said_of_it(
     assert len(lines_of(capsys)) == 1 + len(LINKS)
 
 
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    rows = [("NAME", "ms"), ("a", "10.0"), ("longer", "9.0")]
-    assert format_table(rows, right=[1]) == "NAME      ms\na       10.0\nlonger   9.0"
-    assert format_table(rows) == "NAME    ms\na       10.0\nlonger  9.0"
+def test_on_a_narrow_terminal_what_is_missing_stands_below_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    console = Console(file=io.StringIO(), width=60, markup=False, highlight=False, color_system=None)
+    print_list(console, [LINKS["vpcd"]])
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert lines[0] == "vpcd:127.0.0.1:35963"
+    assert lines[1].startswith("  missing: pcscd with its vpcd driver: apt-get install")
+    assert lines[-1] == "  ends: card; frames: apdus; UID: not sent"

@@ -153,6 +153,31 @@ def test_quiet_prints_the_ready_line_alone(tmp_path: Path, monkeypatch: pytest.M
     assert server.err.count("\n") == 1  # the warning of --dev
 
 
+def test_neither_a_quiet_server_nor_a_request_imports_what_tables_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def imported(stderr: str) -> set[str]:
+        return {line.rpartition("|")[2].strip() for line in stderr.splitlines() if line.startswith("import time:")}
+
+    monkeypatch.setenv("NFCBRIDGE_PASSWORD", "operator")
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    with serving("--dev", "-q", *ANY_PORTS, data=tmp_path) as server:
+        ready = READY.fullmatch(server.line())
+        assert ready is not None
+        done = subprocess.run(
+            [*PROGRAM, "request", "GET", "/system_state", "--link", ready[1]],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=PROJECT,
+        )
+        server.stop()
+    assert "httpx2" in imported(done.stderr)
+    assert "rich" not in imported(done.stderr)
+    assert "uvicorn" in imported(server.err)
+    assert "rich" not in imported(server.err)
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
