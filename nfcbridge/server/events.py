@@ -2,12 +2,22 @@
 
 `t` is seconds on the monotonic clock, `link` the link's name. No event has a secret in it: no session id, no
 authorization, no content, and of a path only what stands before its query.
+
+In JSON an event has its name in snake case: `{"event":"phone_left","t":12.5,"link":"memory:tag","unread":null}`.
 """
+
+import re
 
 import msgspec
 
 
-class EmulatorEvent(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag=str.lower):
+class EmulatorEvent(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    tag_field="event",
+    tag=lambda name: re.sub(r"\B[A-Z]", r"_\g<0>", name).lower(),
+):
     """The root of the events below."""
 
     t: float

@@ -41,6 +41,20 @@ WORDS: list[tuple[EmulatorEvent, str]] = [
     (told.ApplicationFailed(1.0, "", "it raised KeyError"), "application: it raised KeyError"),
 ]
 
+NAMES = {
+    told.PhoneArrived: "phone_arrived",
+    told.Reactivated: "reactivated",
+    told.PhoneLeft: "phone_left",
+    told.RequestReceived: "request_received",
+    told.RequestBroken: "request_broken",
+    told.AnswerSent: "answer_sent",
+    told.AnswerUnread: "answer_unread",
+    told.Refused: "refused",
+    told.Warned: "warned",
+    told.LinkFailed: "link_failed",
+    told.ApplicationFailed: "application_failed",
+}
+
 ALERTS = (told.Refused, told.Warned, told.LinkFailed, told.ApplicationFailed)
 
 
@@ -102,7 +116,7 @@ def test_json_is_one_object_a_line(event: EmulatorEvent, capsys: pytest.CaptureF
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     members = json.loads(out)
-    assert members["event"] == type(event).__name__.lower()
+    assert members["event"] == NAMES[type(event)]
     assert (members["t"], members["link"]) == (event.t, event.link)
 
 

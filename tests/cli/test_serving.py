@@ -133,12 +133,12 @@ def test_json_keeps_the_ready_line_and_puts_an_object_on_each_other(
         first = json.loads(server.line())
         assert first["event"] == "try"
         assert request(ready[1], "operator", monkeypatch) == ExitCode.DONE
-        lines = server.lines_to("phoneleft")
+        lines = server.lines_to("phone_left")
     events = [json.loads(line) for line in lines]
     assert [event["event"] for event in events] == [
-        "phonearrived",
-        *["requestreceived", "answersent"] * 4,
-        "phoneleft",
+        "phone_arrived",
+        *["request_received", "answer_sent"] * 4,
+        "phone_left",
     ]
     assert all(event["link"] == ready[1] for event in events)
 
