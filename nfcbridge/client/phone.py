@@ -1,27 +1,41 @@
 """A phone: it finds the tag on a link, activates it, and exchanges requests for answers.
 
-Blocking, for one thread at a time.
+Blocking, for one thread at a time; only `close` may be called by any thread.
 
     exchange() -> stack.reader (APDUs) -> isodep.ReaderLink (blocks) -> ReaderEnd (frames)
 """
 
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Sequence
+from math import inf
 from typing import Final, TypeVar
 
 import msgspec
 
-from nfcbridge.errors import LinkError, LinkTimeoutError, RemoteProtocolError
+from nfcbridge.errors import BlockError, LinkError, LinkTimeoutError, LocalProtocolError
 from nfcbridge.framing import Answer, Request
-from nfcbridge.isodep import OUR_HISTORICAL, Activated, Ats, ReaderEvent, ReaderLink, ResponseReceived, SendFrame
+from nfcbridge.isodep import (
+    OUR_HISTORICAL,
+    Activated,
+    Ats,
+    PresenceConfirmed,
+    ReaderEvent,
+    ReaderLink,
+    ResponseReceived,
+    SendFrame,
+)
+from nfcbridge.isodep.ats import FRAME_SIZES
 from nfcbridge.links import CardFound, Level, ReaderEnd
 from nfcbridge.stack.reader import Pause, exchange
 from nfcbridge.type4 import TagInfo, WriteOrder, detect, run_procedure
 
 CONNECT_TIMEOUT: Final = 5.0  # seconds to wait for a tag
+DETECT_TIMEOUT: Final = 5.0  # seconds for activation and detection of a tag that has come, which take 0.1 as a rule
 READ_TIMEOUT: Final = 15.0  # seconds for an exchange: a charge controller gives a request up after 8
 APDU_TIMEOUT: Final = 10.0  # seconds for a response on links of APDUs, which extend waiting times below us
 MAX_FSD: Final = 256  # octets; what every phone has
+TRUSTED: Final = 0.5  # seconds for which a tag that was heard is taken to be there: a hand is hardly faster
 
 _T = TypeVar("_T")
 Watch = Callable[[bytes, bytes], None]
@@ -45,6 +59,11 @@ class Phone:
         order: how requests are written; by default what suits the tag.
         language: language code of the Text records.
         watch: called with every command and its response.
+        statistics: where to count; by default from 0.
+
+    Attributes:
+        tag: what the tag announces; None while there is no tag.
+        ours: the tag is one of ours.
     """
 
     def __init__(
@@ -54,9 +73,10 @@ class Phone:
         order: WriteOrder | None = None,
         language: str = "en",
         watch: Watch | None = None,
+        statistics: Statistics | None = None,
     ) -> None:
         self.end = end
-        self.statistics = Statistics()
+        self.statistics = statistics or Statistics()
         self.tag: TagInfo | None = None
         self.ours = False
         self._order = order
@@ -64,20 +84,37 @@ class Phone:
         self._watch = watch
         self._link: ReaderLink | None = None
         self._number = 0
+        self._heard_at = -inf
+        self._give_up_at = inf
 
     def connect(self, timeout: float = CONNECT_TIMEOUT) -> TagInfo:
         """Wait for a tag, activate it and find its NDEF file. Does nothing while a tag is there.
 
+        A tag that was not heard for TRUSTED seconds is asked by one short frame whether it is still there. If not, it
+        is looked for anew, and no request is lost to a tag that was taken away meanwhile.
+
+        Args:
+            timeout: seconds to wait for a tag. One that has come gets DETECT_TIMEOUT for the rest.
+
         Raises:
-            LinkTimeoutError: no tag came in time.
+            LinkTimeoutError: no tag came in time, or it fell silent.
             LinkError: the link or device failed.
             RemoteProtocolError: what came is no Type 4 Tag with an NDEF file.
         """
+        if self.tag is not None and not self._is_there():
+            self.disconnect()
         if self.tag is None:
-            found = self.end.activate(timeout)
-            self.ours = OUR_HISTORICAL in self._start_link(found)
-            self.statistics.activations += 1
-            self.tag = run_procedure(detect(), self.transmit)
+            try:
+                found = self.end.activate(timeout)
+                self._give_up_at = time.monotonic() + DETECT_TIMEOUT
+                self.ours = OUR_HISTORICAL in self._start_link(found)
+                self.statistics.activations += 1
+                self.tag = run_procedure(detect(), self.transmit)
+            except BaseException:
+                self.disconnect()
+                raise
+            finally:
+                self._give_up_at = inf
         return self.tag
 
     def exchange(
@@ -98,33 +135,41 @@ class Phone:
             authorization: the session id, if there is one.
             content: a JSON document, or nothing.
             connect_timeout: seconds to wait for a tag.
-            read_timeout: seconds for all of the exchange after that.
+            read_timeout: seconds for all of the exchange after that. A card that asks for more than
+                `isodep.reader.MAX_WAIT` for one command is given up before.
 
         Raises:
             LinkTimeoutError: no tag, or no answer in time. The request may have been executed in the second case.
             LinkError: the link failed or the tag was taken away.
             CommandError: the tag refused a command.
             RemoteProtocolError: the answer is broken.
-            LocalProtocolError: the request does not fit the tag.
+            LocalProtocolError: there is no such request, or it does not fit the tag. Nothing of it was sent.
         """
-        tag = self.connect(connect_timeout)
-        self._number += 1
-        request = Request(path, method, authorization, str(self._number).encode(), content)
+        number = self._number + 1
         try:
-            answer = self._exchange(tag, request, time.monotonic() + read_timeout)
-        except (LinkError, RemoteProtocolError):
+            request = Request(path, method, authorization, str(number).encode(), content)
+        except ValueError as error:
+            raise LocalProtocolError(str(error)) from error
+        tag = self.connect(connect_timeout)
+        steps = exchange(tag, request, order=self._order, ours=self.ours, language=self._language)
+        first = next(steps)  # what does not fit the tag is refused here, and the tag stays
+        self._number = number
+        self._give_up_at = time.monotonic() + read_timeout
+        try:
+            answer = self._carry_out(first, steps)
+        except BaseException:  # whatever it was, the tag waits for the rest of something else
             self.disconnect()
             raise
+        finally:
+            self._give_up_at = inf
         self.statistics.exchanges += 1
         return answer
 
-    def _exchange(self, tag: TagInfo, request: Request, deadline: float) -> Answer:
-        steps = exchange(tag, request, order=self._order, ours=self.ours, language=self._language)
+    def _carry_out(self, step: bytes | Pause, steps: Generator[bytes | Pause, bytes, Answer]) -> Answer:
         try:
-            step = next(steps)
             while True:
                 if isinstance(step, Pause):
-                    if time.monotonic() + step.seconds > deadline:
+                    if time.monotonic() + step.seconds > self._give_up_at:
                         raise LinkTimeoutError(
                             "the card has the request but no answer came in time: it may have been executed"
                         )
@@ -140,21 +185,29 @@ class Phone:
         """Send a command APDU and wait for its response.
 
         Raises:
-            LinkTimeoutError: the card stays silent.
-            LinkError: the link failed or the tag was taken away.
+            LinkTimeoutError: the card stays silent, or the time of the exchange is over.
+            LinkError: the link failed, the tag was taken away, or there is none.
             BlockError: the card breaks the block protocol.
         """
         self.statistics.commands += 1
         self.statistics.octets_sent += len(command)
-        if self._link is None:
-            response = self.end.transceive(command, APDU_TIMEOUT)
-            if response is None:
-                raise LinkTimeoutError(f"no response from the card within {APDU_TIMEOUT:g} s")
+        if self._link is not None:
+            events = self._link.send_command(command, time.monotonic())
+            response = self._pump(self._link, events, ResponseReceived).apdu
+        elif self.end.level is Level.APDUS:
+            response = self._transceive_apdu(command)
         else:
-            response = self._pump(self._link.send_command(command, time.monotonic()), ResponseReceived).apdu
+            raise LinkError(f"no card is activated at {self.end.name}: connect() comes first")
         self.statistics.octets_received += len(response)
         if self._watch is not None:
             self._watch(command, response)
+        return response
+
+    def _transceive_apdu(self, command: bytes) -> bytes:
+        timeout = min(APDU_TIMEOUT, self._give_up_at - time.monotonic())
+        response = self.end.transceive(command, timeout) if timeout > 0 else None
+        if response is None:
+            raise LinkTimeoutError(f"no response from the card at {self.end.name} in time")
         return response
 
     def disconnect(self) -> None:
@@ -164,9 +217,7 @@ class Phone:
         self.end.field_off()
 
     def close(self) -> None:
-        """Switch the field off and free the link."""
-        self.tag = None
-        self._link = None
+        """Switch the field off and free the link. An exchange of another thread ends with LinkClosedError."""
         self.end.close()
 
     def _start_link(self, found: CardFound) -> bytes:
@@ -174,31 +225,45 @@ class Phone:
         self._link = None
         if self.end.level is Level.APDUS:
             return (found.ats or b"") + (found.atr or b"")
-        fsd = min(self.end.max_frame, MAX_FSD)
+        largest = bisect_right(FRAME_SIZES, self.end.max_frame) - 1  # index of what the link carries
+        fsd = min(FRAME_SIZES[largest], MAX_FSD)
         if found.ats is not None:  # the driver has sent the RATS
-            ats = Ats.parse(found.ats)
-            self._link = ReaderLink(fsd=fsd, ats=ats)
-            return ats.historical
-        link = self._link = ReaderLink(fsd=fsd)
-        self._pump(link.rats(time.monotonic()), Activated)
-        return link.ats.historical if link.ats else b""
+            link = self._link = ReaderLink(fsd=fsd, ats=Ats.parse(found.ats))
+        else:
+            link = self._link = ReaderLink(fsd=fsd)
+            self._pump(link, link.rats(time.monotonic()), Activated)
+        ats = link.ats or Ats()
+        link.ats = msgspec.structs.replace(ats, fsci=min(ats.fsci, largest))
+        time.sleep(max(0.0, link.quiet_until - time.monotonic()))
+        return ats.historical
 
-    def _pump(self, events: Sequence[ReaderEvent], wanted: type[_T]) -> _T:
+    def _is_there(self) -> bool:
+        """Whether the tag is still there. On a link of APDUs whoever is below us knows."""
+        now = time.monotonic()
+        if self._link is None or now - self._heard_at < TRUSTED:
+            return True
+        try:
+            self._pump(self._link, self._link.presence_check(now), PresenceConfirmed)
+        except (LinkError, BlockError):
+            return False
+        return True
+
+    def _pump(self, link: ReaderLink, events: Sequence[ReaderEvent], wanted: type[_T]) -> _T:
         """Carry frames to and fro until the block protocol reports what is wanted."""
-        link = self._link
-        if link is None:
-            raise LinkError("the card was not activated")
         while True:
-            frame = b""
             for event in events:
                 if isinstance(event, wanted):
                     return event
-                if isinstance(event, SendFrame):
-                    frame = event.frame
-            deadline = link.next_deadline()
+            # While something is out there is news, or exactly one frame to send: `ReaderLink` says so.
+            (frame,) = [event.frame for event in events if isinstance(event, SendFrame)]
             now = time.monotonic()
-            if deadline is None:
-                deadline = now
-            reply = self.end.transceive(frame, max(0.0, deadline - now)) if frame else None
+            if now >= self._give_up_at:
+                raise LinkTimeoutError(f"the card at {self.end.name} was not done in time, and may be later")
+            deadline = link.next_deadline() or now
+            reply = self.end.transceive(frame, max(0.0, min(deadline, self._give_up_at) - now))
             now = time.monotonic()
-            events = link.handle_timer(max(now, deadline)) if reply is None else link.receive_frame(reply, now)
+            if reply is None:
+                events = link.handle_timer(max(now, deadline))
+            else:
+                self._heard_at = now
+                events = link.receive_frame(reply, now)

@@ -1,5 +1,6 @@
 """A login session with a charge controller, over any httpx2 transport."""
 
+import contextlib
 import hashlib
 from types import TracebackType
 from typing import Any, Final, Self
@@ -7,7 +8,7 @@ from typing import Any, Final, Self
 import httpx2
 import msgspec
 
-from nfcbridge.errors import ResponseError
+from nfcbridge.errors import NfcBridgeError, ResponseError
 
 BASE_URL: Final = "http://charger"  # the host is not sent over NFC, and each octet of a path costs 85 us there
 TIMEOUT: Final = httpx2.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)  # the controller gives up after 8 s
@@ -86,6 +87,9 @@ class Session:
         try:
             if error is None:
                 self.logout()
+            elif not isinstance(error, httpx2.TransportError):  # whose link would fail the logout as well
+                with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):  # the first error is the one to tell
+                    self.logout()
         finally:
             self.close()
 

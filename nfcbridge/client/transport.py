@@ -2,21 +2,16 @@
 
     httpx2.Client(transport=NfcTransport("udp:127.0.0.1:54321")).get("http://charger/system_state")
 
-What crosses is method, path with query, the Authorization header and a JSON document, and back the status and a JSON
-document. The host of the URL is not sent. What a client library adds of itself (Accept, User-Agent, ...) stays behind;
-anything else that a program asked for is refused before a single octet is written.
+What crosses, and what is refused before a single octet is written, is in `crossing`; how it fails is in `errors`.
 """
 
-import contextlib
-import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import httpx2
-import msgspec
 
+from nfcbridge.client.crossing import Crossing, check_head, with_content
 from nfcbridge.client.errors import (
     NfcConnectError,
     NfcConnectTimeout,
@@ -27,6 +22,7 @@ from nfcbridge.client.errors import (
 )
 from nfcbridge.client.phone import CONNECT_TIMEOUT, READ_TIMEOUT, Phone, Statistics, Watch
 from nfcbridge.errors import (
+    ConfigError,
     LinkError,
     LinkTimeoutError,
     LocalProtocolError,
@@ -37,12 +33,15 @@ from nfcbridge.links import ReaderEnd, open_reader
 from nfcbridge.trace import Recorder, TappedReader
 from nfcbridge.type4 import WriteOrder
 
-# Said by client libraries of themselves, without a meaning that could be lost on the way.
-STAYS_BEHIND: Final = frozenset(
-    {"accept", "accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent"}
-)
-JSON_TYPE: Final = re.compile(r"\s*application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
-METHOD: Final = re.compile(r"[A-Z]+")
+FOREVER: Final = 365 * 86_400.0  # seconds; what httpx2 calls None: no clock of the system takes an endless time
+
+
+class Timeouts(NamedTuple):
+    """Seconds to wait for other requests, for a tag, and for the exchange after that."""
+
+    pool: float
+    connect: float
+    read: float
 
 
 class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
@@ -72,40 +71,51 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         trace: Path | str | None = None,
         watch: Watch | None = None,
     ) -> None:
+        self.statistics = Statistics()
         self._source = link
-        self._settings: dict[str, Any] = {"order": write_order, "language": language, "watch": watch}
+        self._write_order = write_order
+        self._language = language
+        self._watch = watch
         self._trace = Path(trace) if trace is not None else None
         self._recorder: Recorder | None = None
         self._phone: Phone | None = None
-        self._lock = threading.Lock()
-
-    @property
-    def statistics(self) -> Statistics:
-        """What the phone of this transport counted."""
-        return self._phone.statistics if self._phone else Statistics()
+        self._link = threading.Lock()  # held for an exchange
+        self._ends = threading.Lock()  # held while phone and recorder are made or taken away
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request and wait for its answer."""
-        method, path, authorization = self._crossing(request)
-        return self._exchange(request, method, path, authorization, self._content(request, request.read()))
+        crossing = check_head(request)
+        return self._exchange(request, with_content(request, crossing, request.read()))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request and wait for its answer, in a thread: a cancelled task waits until its exchange has ended."""
+        """Send a request in a thread and wait for its answer.
+
+        A task that is cancelled while it waits for its turn has sent nothing. One that is cancelled later ends at once,
+        but what it began does not: the next request waits until that exchange has ended.
+        """
         import anyio.to_thread
 
-        method, path, authorization = self._crossing(request)
-        content = self._content(request, await request.aread())
-        return await anyio.to_thread.run_sync(self._exchange, request, method, path, authorization, content)
+        crossing = check_head(request)
+        crossing = with_content(request, crossing, await request.aread())
+        withdrawn = threading.Event()
+        try:
+            # Not abandoned, a cancelled task would wait for its turn and then send what nobody wants any more.
+            return await anyio.to_thread.run_sync(self._exchange, request, crossing, withdrawn, abandon_on_cancel=True)
+        finally:
+            withdrawn.set()
 
     def close(self) -> None:
-        """Switch the field off and free the link; a later request opens it again if it was given by name."""
-        with self._lock:
+        """Switch the field off and free the link, at once: an exchange of another thread is torn.
+
+        A later request opens the link again if it was given by name, and begins the trace anew.
+        """
+        with self._ends:
             phone, self._phone = self._phone, None
             recorder, self._recorder = self._recorder, None
-            if phone is not None:
-                phone.close()
-            if recorder is not None:
-                recorder.close()
+        if phone is not None:
+            phone.close()
+        if recorder is not None:
+            recorder.close()
 
     async def aclose(self) -> None:
         """As `close`."""
@@ -113,95 +123,77 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 
         await anyio.to_thread.run_sync(self.close)
 
-    def _crossing(self, request: httpx2.Request) -> tuple[str, str, str | None]:
-        """Method, path and authorization of a request without content that could not cross."""
-        if not METHOD.fullmatch(request.method):
-            raise NfcRefusedError(f"the method {request.method!r} is not in capital letters", request=request)
-        authorization = None
-        for name, value in request.headers.multi_items():
-            if name == "authorization":
-                if authorization is not None:
-                    raise NfcRefusedError("two Authorization headers do not cross NFC: send one", request=request)
-                authorization = value
-            elif name == "content-type":
-                if not JSON_TYPE.match(value):
-                    raise NfcRefusedError(f"content of type {value} does not cross NFC: send JSON", request=request)
-            elif name == "cookie":
-                raise NfcRefusedError("cookies do not cross NFC: use the Authorization header", request=request)
-            elif name not in STAYS_BEHIND:
-                raise NfcRefusedError(
-                    f"the header {name} does not cross NFC, only Authorization does: leave it out", request=request
-                )
-        return request.method, request.url.raw_path.decode("ascii"), authorization
-
-    def _content(self, request: httpx2.Request, content: bytes) -> bytes:
-        if content:
-            try:
-                content.decode()
-                content = msgspec.json.format(content, indent=-1)
-            except (ValueError, RecursionError) as error:
-                raise NfcRefusedError("content that is not JSON does not cross NFC", request=request) from error
-        return content
-
     def _exchange(
-        self, request: httpx2.Request, method: str, path: str, authorization: str | None, content: bytes
+        self, request: httpx2.Request, crossing: Crossing, withdrawn: threading.Event | None = None
     ) -> httpx2.Response:
-        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-        connect_timeout = timeouts.get("connect", CONNECT_TIMEOUT)
-        read_timeout = timeouts.get("read", READ_TIMEOUT)
-        with self._alone(request, timeouts.get("pool")):
-            phone = self._connect(request, FOREVER if connect_timeout is None else connect_timeout)
-            try:
-                answer = phone.exchange(
-                    method,
-                    path,
-                    authorization=authorization,
-                    content=content,
-                    read_timeout=FOREVER if read_timeout is None else read_timeout,
-                )
-            except LocalProtocolError as error:
-                raise NfcRefusedError(str(error), request=request) from error
-            except LinkTimeoutError as error:
-                raise NfcReadTimeout(str(error), request=request) from error
-            except LinkError as error:
-                raise NfcReadError(f"{error}: the request may have been executed", request=request) from error
-            except RemoteProtocolError as error:
-                raise NfcTagError(str(error), request=request) from error
-        return _response(answer)
-
-    @contextlib.contextmanager
-    def _alone(self, request: httpx2.Request, timeout: float | None) -> Iterator[None]:
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+        timeouts = _timeouts(request)
+        if not self._link.acquire(timeout=timeouts.pool):
             raise httpx2.PoolTimeout("another request holds the link", request=request)
         try:
-            yield
+            if withdrawn is not None and withdrawn.is_set():
+                raise NfcRefusedError("the request was withdrawn", request=request)  # nobody hears it
+            phone = self._connect(request, timeouts.connect)
+            answer = self._ask(phone, request, crossing, timeouts.read)
         finally:
-            self._lock.release()
+            self._link.release()
+        headers = {"content-type": "application/json"} if answer.content else {}
+        return httpx2.Response(answer.status, headers=headers, content=answer.content)
 
     def _connect(self, request: httpx2.Request, timeout: float) -> Phone:
         try:
-            if self._phone is None:
-                self._phone = Phone(self._open(), **self._settings)
-            self._phone.connect(timeout)
+            with self._ends:
+                phone = self._phone = self._phone or self._open()
+            phone.connect(timeout)
         except LinkTimeoutError as error:
             raise NfcConnectTimeout(str(error), request=request) from error
         except LinkError as error:
             raise NfcConnectError(str(error), request=request) from error
         except RemoteProtocolError as error:
             raise NfcTagError(str(error), request=request) from error
-        return self._phone
+        return phone
 
-    def _open(self) -> ReaderEnd:
+    def _ask(self, phone: Phone, request: httpx2.Request, crossing: Crossing, timeout: float) -> Answer:
+        try:
+            return phone.exchange(
+                crossing.method,
+                crossing.path,
+                authorization=crossing.authorization,
+                content=crossing.content,
+                read_timeout=timeout,
+            )
+        except LocalProtocolError as error:
+            raise NfcRefusedError(str(error), request=request) from error
+        except LinkTimeoutError as error:
+            raise NfcReadTimeout(str(error), request=request) from error
+        except LinkError as error:
+            raise NfcReadError(f"{error}: the request may have been executed", request=request) from error
+        except RemoteProtocolError as error:
+            raise NfcTagError(str(error), request=request) from error
+
+    def _open(self) -> Phone:
         end = open_reader(self._source) if isinstance(self._source, str) else self._source
         if self._trace is not None:
-            recorder = self._recorder = Recorder(self._trace, level=end.level.value, link=end.name, card={})
+            try:
+                recorder = Recorder(self._trace, level=end.level.value, link=end.name, card={})
+            except ConfigError:
+                end.close()
+                raise
+            self._recorder = recorder
             end = TappedReader(end, recorder)
-        return end
+        return Phone(
+            end,
+            order=self._write_order,
+            language=self._language,
+            watch=self._watch,
+            statistics=self.statistics,
+        )
 
 
-FOREVER: Final = threading.TIMEOUT_MAX  # seconds; what httpx2 calls None
+def _timeouts(request: httpx2.Request) -> Timeouts:
+    given = request.extensions.get("timeout", {})
 
+    def seconds(name: str, otherwise: float) -> float:
+        value = given.get(name, otherwise)
+        return FOREVER if value is None else min(value, FOREVER)
 
-def _response(answer: Answer) -> httpx2.Response:
-    headers = {"content-type": "application/json"} if answer.content else {}
-    return httpx2.Response(answer.status, headers=headers, content=answer.content)
+    return Timeouts(seconds("pool", FOREVER), seconds("connect", CONNECT_TIMEOUT), seconds("read", READ_TIMEOUT))

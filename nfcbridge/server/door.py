@@ -3,8 +3,8 @@
     step   what there is                                    what is done
     1      an answer of the application                     into the tag's file
     2      a deadline that has passed                       the tag's timer: S(WTX), the end of a hold, of an answer
-    3      a reader that waits for the application          wait for the answer, until the deadline
-    4      nothing                                          wait for the link, until the deadline
+    3      a reader that waits for the application          wait for the answer, with looks at the link
+    4      nothing                                          wait for the link, with looks at the application
 
 Nothing ends the thread but `close` and a link that was closed by others: a device that fails is tried again, and after
 a fault of our own the reader meets a new tag.
@@ -30,7 +30,8 @@ from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack, Event
 from nfcbridge.trace import Recorder
 
-LOOK_FOR_ANSWER: Final = 0.05  # seconds between looks at the application and at `close`, while a request is out
+LOOK_FOR_ANSWER: Final = 0.05  # seconds between looks at the application while the reader does not wait for it
+LOOK_AT_LINK: Final = 0.005  # seconds between looks at the link while it does: it may have gone, and come back
 RETRY: Final = 0.5  # seconds before a link that failed is tried again
 JOIN_TIMEOUT: Final = 1.0  # seconds that the thread gets to end: it looks at `close` in far less
 SERVICE_UNAVAILABLE: Final = 503
@@ -175,11 +176,14 @@ class Door:
             self._act(stack.handle_timer(now))
             return
         if outstanding is not None:
-            timeout = LOOK_FOR_ANSWER if timeout is None else min(timeout, LOOK_FOR_ANSWER)
-            if stack.owes_reply:
+            waits = stack.owes_reply
+            look = LOOK_AT_LINK if waits else LOOK_FOR_ANSWER
+            timeout = look if timeout is None else min(timeout, look)
+            if waits:
                 with contextlib.suppress(TimeoutError, CancelledError):
                     outstanding.pending.result(timeout)
-                return
+                    return
+                timeout = 0.0
         incoming = self.end.receive(timeout)
         if incoming is not None:
             self._receive(incoming)

@@ -1,7 +1,7 @@
 """A card end whose reader and whose faults are the test's."""
 
 from collections.abc import Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from nfcbridge.errors import LinkClosedError
 from nfcbridge.links import Incoming, Level
@@ -36,7 +36,10 @@ class ScriptedCard:
         self.faults: list[Exception] = []
 
     def receive(self, timeout: float | None) -> Incoming | None:
-        incoming = self.script.get(timeout=SOON)
+        try:
+            incoming = self.script.get(timeout=SOON if timeout is None else max(timeout, 0.0))
+        except Empty:
+            return None
         if isinstance(incoming, Exception):
             raise incoming
         return incoming

@@ -102,6 +102,21 @@ def test_s_wtx_goes_out_while_the_application_blocks_its_loop(desk: Desk, end: R
         desk.hall.blocked.set()
 
 
+def test_a_phone_that_is_lifted_and_comes_back_is_heard_while_its_command_is_held() -> None:
+    with Desk(exchange=ExchangeConfig(hold=10 * SOON, give_up=10 * SOON)) as desk:
+        end = open_reader(desk.name)
+        activate(end)
+        extension = end.transceive(b"\x02" + WAIT, SOON)
+        assert extension is not None
+        assert extension[0] == 0xF2
+        end.transceive(extension, 0.0)
+        end.field_off()
+        assert desk.wait_for(told.PhoneLeft).unread == 1
+        activate(end)
+        assert not desk.hall.gate.left.is_set()
+        end.close()
+
+
 def test_one_link_does_not_wait_for_the_request_of_another() -> None:
     desk = Desk()
     with Emulator(desk.hall.app, ["memory:one", "memory:two"]) as emulator:
