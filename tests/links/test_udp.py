@@ -4,7 +4,7 @@ import errno
 import socket
 import threading
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nfcbridge.errors import ConfigError, FieldLostError, LinkError, LinkTimeoutError
 from nfcbridge.links import CardIdentity, CardSelected, FieldOff, Frame, open_card, open_reader
 from nfcbridge.links.udp import MAX_DATAGRAM, UdpCard, UdpReader, parse_datagram
-from tests.links.running import ATS, IDENTITY, PATIENCE, UID4
+from tests.links.running import ATS, IDENTITY, PATIENCE, UID4, RunningCard, activate
 
 SELECT_UID4 = [b"106A 26", b"106A 9320", b"106A 937008A1B2C3D8"]
 
@@ -341,6 +341,49 @@ def test_an_answer_that_came_too_late_does_not_answer_the_next_request(reader: U
     with ScriptedCard(peer, woken) as heard:
         reader.activate(PATIENCE)
     assert heard == [expected for expected, _ in woken]
+
+
+def test_a_second_answer_does_not_answer_the_next_request(reader: UdpReader, peer: socket.socket) -> None:
+    with ScriptedCard(peer, [*SELECTION, (b"106A e080", [b"106A 0578804202", b"106A 9000"])]):
+        reader.activate(PATIENCE)
+        assert reader.transceive(b"\xe0\x80", PATIENCE) == ATS
+    woken = [(b"106A 52", [b"106A 0400"]), *SELECTION[1:]]
+    with ScriptedCard(peer, woken) as heard:
+        reader.activate(PATIENCE)
+    assert heard == [expected for expected, _ in woken]
+
+
+class CountingSocket:
+    """A socket that counts how often somebody only looks."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.looks = 0
+
+    def settimeout(self, timeout: float | None) -> None:
+        self.looks += timeout == 0
+        self._sock.settimeout(timeout)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def test_the_reader_looks_for_late_answers_only_after_a_silence(card: UdpCard) -> None:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(("127.0.0.1", port_of(card.name)))
+    counting = CountingSocket(sock)
+    reader = UdpReader(cast("socket.socket", counting))
+    with RunningCard(card, lambda frame: frame if frame != b"\x03" else None):
+        activate(reader)
+        looks = counting.looks
+        for _ in range(3):
+            assert reader.transceive(b"\x02", PATIENCE) == b"\x02"
+        assert counting.looks == looks
+        assert reader.transceive(b"\x03", 0.001) is None
+        for _ in range(3):
+            assert reader.transceive(b"\x02", PATIENCE) == b"\x02"
+        assert counting.looks == looks + 3
+    reader.close()
 
 
 def test_a_card_that_was_gone_is_asked_as_a_new_one(reader: UdpReader, peer: socket.socket) -> None:
