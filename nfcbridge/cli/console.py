@@ -21,7 +21,14 @@ from nfcbridge.server.events import EmulatorEvent
 MAX_PENDING: Final = 10_000
 """Events that wait for a terminal that was stopped (Ctrl-S); what comes after them is counted and dropped."""
 
-ALERTS: Final = (told.Refused, told.Warned, told.LinkFailed, told.ApplicationFailed)
+ALERT_COLOURS: Final[dict[type[EmulatorEvent], str]] = {
+    told.Refused: "yellow",
+    told.Warned: "yellow",
+    told.LinkFailed: "red",
+    told.ApplicationFailed: "red",
+}
+
+ALERTS: Final = tuple(ALERT_COLOURS)
 """What is told with `--quiet` too, on stderr."""
 
 
@@ -62,6 +69,8 @@ class Console:
         self._json = json
         self._show_link = show_link
         self._stdout_open = True
+        # Whether it is a terminal click sees for itself. The colours need no more than click, unlike those of `demo`.
+        self._coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         # Events have the time of the monotonic clock; people have that of the wall.
         self._wall = time.time() - time.monotonic()
 
@@ -89,7 +98,10 @@ class Console:
         clock = self._wall + event.t
         stamp = f"{time.strftime('%H:%M:%S', time.localtime(clock))}.{int(clock % 1 * 1000):03}"
         link = f"{event.link}  " if self._show_link and event.link else ""
-        return f"{stamp}  {link}{escape_controls(describe_event(event))}"
+        words = escape_controls(describe_event(event))
+        if self._coloured and (colour := ALERT_COLOURS.get(type(event))):
+            words = click.style(words, fg=colour)
+        return f"{stamp}  {link}{words}"
 
 
 def describe_event(event: EmulatorEvent) -> str:

@@ -120,6 +120,31 @@ def test_json_is_one_object_a_line(event: EmulatorEvent, capsys: pytest.CaptureF
     assert (members["t"], members["link"]) == (event.t, event.link)
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize(("event", "words"), WORDS)
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_alerts_have_a_colour_in_a_terminal_unless_it_is_unwanted(
+    event: EmulatorEvent,
+    words: str,
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    quiet: bool,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    console(quiet=quiet).print_event(event)
+    line = "".join(capsys.readouterr())
+    if isinstance(event, ALERTS) and not variables:
+        assert re.search(rf"  \x1b\[3[13]m{re.escape(words)}\x1b\[0m\n$", line)
+    else:
+        assert "\x1b" not in line
+
+
 def test_a_path_cannot_paint_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     console().print_event(told.RequestReceived(1.0, LINK, 1, "GET", "/\x1b[2J\r\n\u202e\x07ä", 20))
     assert capsys.readouterr().out.endswith(r"GET /\x1b[2J\r\n\u202e\x07ä, 20 octets" + "\n")
