@@ -91,10 +91,8 @@ class ServeSettings(Struct, frozen=True):
             raise click.UsageError(
                 f"--data and {'--dev' if self.dev else '--memory'} exclude one another: leave one out"
             )
-        if self.app is not None and (self.data is not None or self.memory or self.passwords):
-            raise click.UsageError(
-                "--data, --memory and --password belong to the charge controller: leave them out with --app"
-            )
+        if self.app is not None and (self.data is not None or self.passwords):
+            raise click.UsageError("--data and --password belong to the charge controller: leave them out with --app")
         if self.dev:
             self._check_dev()
         if len(set(self.links)) != len(self.links):
