@@ -5,7 +5,9 @@ from typing import Any
 import click
 import pytest
 
+from nfcbridge.charger import Role
 from nfcbridge.cli.parameters import (
+    ROLES,
     AppName,
     Duration,
     Endpoint,
@@ -119,6 +121,10 @@ def test_a_role_file_without_a_file_is_refused_with_an_example(value: str) -> No
 @pytest.mark.parametrize("value", ["root=x", "=x", "Operator=x"])
 def test_a_role_that_does_not_exist_is_refused_with_those_that_do(value: str) -> None:
     assert "the roles are manufacturer, installer, operator, user" in refusal(RoleFile(), value)
+
+
+def test_the_roles_are_those_of_the_charge_controller_the_highest_first() -> None:
+    assert tuple(reversed(Role)) == ROLES
 
 
 @pytest.mark.parametrize("value", ["app:app", "package.module:app", "a:factory.app"])
