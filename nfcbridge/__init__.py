@@ -52,3 +52,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - classes and functions
     from importlib import import_module
 
     return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
