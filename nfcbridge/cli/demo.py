@@ -5,10 +5,9 @@ The emulator is the one of `serve`, with its threads and its event loop. The pho
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from msgspec import Struct
 
 from nfcbridge.cli import COMMANDS
 from nfcbridge.errors import LinkTimeoutError
@@ -26,7 +25,7 @@ FAREWELL: Final = 5.0
 """Seconds within which the server says that the phone left; it has it in its queue when the script ends."""
 
 
-class Act(Struct, frozen=True):
+class Act(NamedTuple):
     """One phone with one app.
 
     Attributes:

@@ -1,4 +1,6 @@
-"""The kinds of values that options take. Each refuses with a sentence that says what is allowed.
+"""The kinds of values that options take, and what more than one command knows of them.
+
+Each kind refuses with a sentence that says what is allowed.
 
 Number     251 or 0xFB
 Octets     08 01 02 03, 08:01:02:03 or 08010203
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Final, Never
 
 import click
+
+DEFAULT_LINK: Final = "udp:127.0.0.1:54321"
+"""Where `serve` sits and where `request` looks for it: it needs no hardware."""
 
 ROLES: Final = ("manufacturer", "installer", "operator", "user")
 """The names of the roles, highest first. They are the charge controller's; importing it here would load the server."""

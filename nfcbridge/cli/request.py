@@ -13,8 +13,8 @@ import click
 
 from nfcbridge.cli import COMMANDS
 from nfcbridge.cli.errors import ExitCode, print_error, print_warning
+from nfcbridge.cli.parameters import DEFAULT_LINK
 from nfcbridge.cli.passwords import password_of
-from nfcbridge.cli.serve import DEFAULT_LINK
 
 if TYPE_CHECKING:
     import httpx2

@@ -3,14 +3,15 @@
 Nothing heavy is imported before the options are known to make sense: a wrong one is told in under 0.1 s.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from msgspec import Struct
 
 from nfcbridge.cli import COMMANDS
 from nfcbridge.cli.parameters import (
+    DEFAULT_LINK,
     AppName,
     Duration,
     Endpoint,
@@ -22,7 +23,6 @@ from nfcbridge.cli.parameters import (
     is_loopback,
 )
 
-DEFAULT_LINK: Final = "udp:127.0.0.1:54321"
 DEFAULT_HTTP: Final = "127.0.0.1:8080"
 
 MAX_HOLD: Final = 8.0
@@ -32,7 +32,8 @@ MAX_ANSWER_TTL: Final = 3600.0
 """Seconds. A write is refused for that long after an answer nobody read: an hour is already past all patience."""
 
 
-class ServeSettings(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
     """The options of `serve`, each checked on its own and against the others.
 
     Attributes:

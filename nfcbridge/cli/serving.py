@@ -15,9 +15,9 @@ import msgspec
 from nfcbridge.cli.console import Console, EventQueue
 from nfcbridge.cli.errors import ExitCode, print_notice, print_warning
 from nfcbridge.cli.idle import check_idle
-from nfcbridge.cli.parameters import host_of_endpoint, is_loopback
+from nfcbridge.cli.parameters import DEFAULT_LINK, host_of_endpoint, is_loopback
 from nfcbridge.cli.passwords import PASSWORD_VARIABLE, read_password_file
-from nfcbridge.cli.serve import DEFAULT_LINK, ServeSettings
+from nfcbridge.cli.serve import ServeSettings
 from nfcbridge.dispatch import App
 from nfcbridge.errors import ConfigError, RemoteProtocolError
 from nfcbridge.framing import ExchangeConfig

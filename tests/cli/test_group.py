@@ -26,7 +26,19 @@ from nfcbridge.errors import (
 HELP_LIMIT = 0.1
 """Seconds that `--help` may take."""
 
-HEAVY = ("rich", "httpx2", "starlette", "uvicorn", "asyncio", "cryptography", "nfc", "ndef", "socket", "sqlite3")
+HEAVY = (
+    "rich",
+    "msgspec",
+    "httpx2",
+    "starlette",
+    "uvicorn",
+    "asyncio",
+    "cryptography",
+    "nfc",
+    "ndef",
+    "socket",
+    "sqlite3",
+)
 
 
 # The coverage tool is not measured with our imports.
