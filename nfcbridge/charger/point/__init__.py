@@ -1,0 +1,1 @@
+"""The simulated charge point: inputs and time in, effects out."""
