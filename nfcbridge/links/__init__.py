@@ -1,8 +1,10 @@
 """Links, opened by name: `udp:127.0.0.1:54321`, `memory:tag`, `vpcd:127.0.0.1:35963`, `faulty:udp:?loss=0.01`."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from nfcbridge.errors import ConfigError
@@ -83,8 +85,17 @@ def _nothing() -> str:
     return ""
 
 
+PCSCD_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where pcscd is, while the path of a plain user leads elsewhere."""
+
+VPCD_CONFIGURATION: Final = Path("/etc/reader.conf.d/vpcd")
+"""What tells pcscd of vpcd."""
+
+
 def _vpcd_missing() -> str:
-    return "" if shutil.which("pcscd") else "pcscd with its vpcd driver: apt-get install pcscd vsmartcard-vpcd"
+    if shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:{PCSCD_PATH}") and VPCD_CONFIGURATION.exists():
+        return ""
+    return "pcscd with its vpcd driver: apt-get install --no-install-recommends pcscd vsmartcard-vpcd"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from nfcbridge import links
 from nfcbridge.errors import ConfigError, LinkError
 from nfcbridge.links import LINKS, Level, open_card, open_reader
 from tests.links.running import IDENTITY
@@ -65,10 +67,15 @@ def test_every_kind_of_link_is_described(prefix: str) -> None:
     assert kind.level in {None, *Level}
 
 
-def test_a_missing_pcscd_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _program: None)
-    assert "apt-get install pcscd vsmartcard-vpcd" in LINKS["vpcd"].missing()
-    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/sbin/{program}")
+def test_a_missing_pcscd_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def install(program: bool, driver: bool) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name, path: f"/usr/sbin/{name}" if program and path else None)
+        monkeypatch.setattr(links, "VPCD_CONFIGURATION", tmp_path if driver else tmp_path / "vpcd")
+
+    for program, driver in ((False, False), (False, True), (True, False)):
+        install(program, driver)
+        assert LINKS["vpcd"].missing().endswith("apt-get install --no-install-recommends pcscd vsmartcard-vpcd")
+    install(program=True, driver=True)
     assert {kind.missing() for kind in LINKS.values()} == {""}
 
 
