@@ -1,6 +1,5 @@
 """Links, opened by name: `udp:127.0.0.1:54321`, `memory:tag`, `vpcd:127.0.0.1:35963`, `faulty:udp:?loss=0.01`."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,15 +84,15 @@ def _nothing() -> str:
     return ""
 
 
-PCSCD_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where pcscd is, while the path of a plain user leads elsewhere."""
+PCSCD: Final = ("pcscd", "/usr/sbin/pcscd", "/usr/local/sbin/pcscd")
+"""Where pcscd may be: the path of a plain user does not lead to all of them."""
 
 VPCD_CONFIGURATION: Final = Path("/etc/reader.conf.d/vpcd")
 """What tells pcscd of vpcd."""
 
 
 def _vpcd_missing() -> str:
-    if shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:{PCSCD_PATH}") and VPCD_CONFIGURATION.exists():
+    if any(map(shutil.which, PCSCD)) and VPCD_CONFIGURATION.exists():
         return ""
     return "pcscd with its vpcd driver: apt-get install --no-install-recommends pcscd vsmartcard-vpcd"
 
