@@ -38,6 +38,9 @@ missing_packages() {
     has_file /etc/reader.conf.d/vpcd || echo vsmartcard-vpcd
     has_program opensc-tool || echo opensc
     has_program ip || echo iproute2
+    has_program chromium || echo chromium
+    has_program curl || echo curl
+    has_program openssl || echo openssl
     has_program nsenter || echo util-linux
     has_headers || echo python3-dev
     has_venv || echo python3-venv

@@ -7,6 +7,7 @@ Octets     08 01 02 03, 08:01:02:03 or 08010203
 Duration   400ms or 0.4s: with its unit, since the issue of seconds or milliseconds is where guesses go wrong
 Endpoint   127.0.0.1:8080, [::1]:8080, localhost:0 (any free port), or none
 RoleFile   operator=/run/secrets/operator
+Origin     https://app.example or http://localhost:5173, of a web page
 AppName    package.module:app
 """
 
@@ -29,6 +30,7 @@ MAX_LANGUAGE: Final = 63
 
 _DURATION: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>ms|s)")
 _ENDPOINT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):(?P<port>\d{1,5})")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:\[[0-9a-f:]+\]|[a-z0-9._-]+)(?::\d{1,5})?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _APP_NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
@@ -132,6 +134,23 @@ class Endpoint(click.ParamType[str | None]):
         if found is None or int(found["port"]) > MAX_PORT:
             self.fail(
                 f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080 (port 0: any free one), nor none",
+                param,
+                ctx,
+            )
+        return value
+
+
+class Origin(click.ParamType[str]):
+    """The origin of web pages, as browsers send it: scheme, host, and the port unless it is the scheme's own."""
+
+    name = "origin"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See the class."""
+        if _ORIGIN.fullmatch(value) is None:
+            self.fail(
+                f"{value!r} is no origin of a web page, such as https://app.example or http://localhost:5173: "
+                "in small letters, without path and slash at the end",
                 param,
                 ctx,
             )

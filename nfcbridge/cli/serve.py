@@ -18,6 +18,7 @@ from nfcbridge.cli.parameters import (
     Language,
     Number,
     Octets,
+    Origin,
     RoleFile,
     host_of_endpoint,
     is_loopback,
@@ -39,6 +40,7 @@ class ServeSettings:
     Attributes:
         links: names of links, at least one.
         http: HOST:PORT, or None for no HTTP.
+        cors: origins of web pages that may use the charger's interface in a browser.
         data: where the charger's data live; None: the user's data directory.
         memory: keep nothing on disk.
         passwords: roles and the files of their passwords.
@@ -62,6 +64,7 @@ class ServeSettings:
 
     links: tuple[str, ...]
     http: str | None
+    cors: tuple[str, ...]
     data: Path | None
     memory: bool
     passwords: tuple[tuple[str, Path], ...]
@@ -92,12 +95,19 @@ class ServeSettings:
             raise click.UsageError(
                 f"--data and {'--dev' if self.dev else '--memory'} exclude one another: leave one out"
             )
-        if self.app is not None and (self.data is not None or self.passwords):
-            raise click.UsageError("--data and --password belong to the charge controller: leave them out with --app")
+        if self.app is not None and (self.data is not None or self.passwords or self.cors):
+            raise click.UsageError(
+                "--data, --password and --cors belong to the charge controller: leave them out with --app"
+            )
+        self._check_http()
         if self.dev:
             self._check_dev()
         if len(set(self.links)) != len(self.links):
             raise click.UsageError("the same --link is given twice: leave one out")
+
+    def _check_http(self) -> None:
+        if self.http is None and self.cors:
+            raise click.UsageError("--cors is about HTTP, and --http is none: leave one out")
 
     def _check_dev(self) -> None:
         if self.http is not None and not is_loopback(host_of_endpoint(self.http)):
@@ -139,6 +149,13 @@ def stays_on_this_machine(link: str) -> bool:
     default=DEFAULT_HTTP,
     show_default=True,
     help="Where HTTP is served; port 0 takes a free one, `none` serves no HTTP.",
+)
+@click.option(
+    "--cors",
+    type=Origin(),
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let pages of this origin use the interface in a browser; may be repeated.",
 )
 @click.option(
     "--data",

@@ -23,7 +23,7 @@ from nfcbridge.errors import ConfigError, RemoteProtocolError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
-from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
 OPERATOR: Final = "operator"
@@ -82,14 +82,14 @@ def run(settings: ServeSettings) -> int:
     with StopSignals(events) as signals:
         try:
             with (
-                open_app(settings) as (app, base_path),
+                open_app(settings) as (app, web, base_path),
                 Emulator(
                     app,
                     settings.links,
                     card=card,
                     exchange=exchange,
                     base_path=base_path,
-                    http=settings.http,
+                    http=settings.http and HttpSettings(settings.http, web),
                     trace=settings.trace,
                     on_event=events.put,
                 ) as emulator,
@@ -199,14 +199,15 @@ def exchange_config(settings: ServeSettings) -> ExchangeConfig:
 
 
 @contextmanager
-def open_app(settings: ServeSettings) -> Iterator[tuple[App, str]]:
-    """Open the application to serve, with its base path: the charge controller, or what `--app` names.
+def open_app(settings: ServeSettings) -> Iterator[tuple[App, App, str]]:
+    """Open the charge controller, or what `--app` names: the application, the same for HTTP, and the base path.
 
     Raises:
         ConfigError: there is no such application, or the data directory cannot be used.
     """
     if settings.app is not None:
-        yield import_app(settings.app), ""
+        app = import_app(settings.app)
+        yield app, app, ""
         return
     from nfcbridge.cli.charger import open_charger
 
@@ -214,11 +215,12 @@ def open_app(settings: ServeSettings) -> Iterator[tuple[App, str]]:
     if settings.dev:
         passwords = {OPERATOR: DEV_PASSWORD} | passwords
     in_memory = settings.memory or settings.dev
-    with open_charger(None if in_memory else settings.data or default_data(), passwords) as charger:
+    data = None if in_memory else settings.data or default_data()
+    with open_charger(data, passwords, cors=settings.cors) as charger:
         if charger.made is not None:
             kept = "for as long as this runs" if in_memory else "from now on, and is not shown again"
             print_notice(f"the operator's password is {charger.made} {kept}")
-        yield charger.app, charger.base_path
+        yield charger.app, charger.web, charger.base_path
 
 
 def import_app(name: str) -> App:

@@ -203,12 +203,15 @@ class AppLoop:
             pending.settle(Answer(status=503, message_id=request.message_id))
         return pending
 
-    def serve_http(self, host: str, port: int, *, ssl_context: "SSLContext | None" = None) -> "HttpServer":
+    def serve_http(
+        self, host: str, port: int, *, app: App | None = None, ssl_context: "SSLContext | None" = None
+    ) -> "HttpServer":
         """Serve the application over HTTP too, until stop().
 
         Args:
             host: the address to listen on.
             port: its port; 0 takes a free one.
+            app: served in its place: the same with what only HTTP has around it. The lifespan stays the application's.
             ssl_context: for HTTPS.
 
         Raises:
@@ -220,7 +223,7 @@ class AppLoop:
         if self._loop is None or self._loop.is_closed():
             raise LocalProtocolError("this loop does not run")
         server = HttpServer(
-            self._app, bind(host, port), state=self._state, ssl_context=ssl_context, report=self._report
+            app or self._app, bind(host, port), state=self._state, ssl_context=ssl_context, report=self._report
         )
         asyncio.run_coroutine_threadsafe(server.start(), self._loop).result(STARTUP_TIMEOUT)
         self._servers.append(server)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from nfcbridge.dispatch import App
@@ -35,6 +35,9 @@ from nfcbridge.stack.card import CardStack
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Recorder, TappedCard
 from nfcbridge.type4 import CardConfig
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 RANDOM_UID: Final = b"\x08"  # first octet of a random UID of 4 octets (ISO 14443-3); most readers emulate no other
 
@@ -70,6 +73,32 @@ class CardSettings:
             raise ConfigError(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How the application is served over HTTP.
+
+    Args:
+        endpoint: `HOST:PORT` such as `127.0.0.1:8080` or `[::1]:0`; port 0 takes a free one.
+        app: what is served in the place of the application: the same with what only HTTP has around it.
+        ssl_context: for HTTPS.
+
+    Attributes:
+        address: host and port of the endpoint.
+
+    Raises:
+        ConfigError: no such endpoint.
+    """
+
+    endpoint: str
+    app: App | None = None
+    ssl_context: "SSLContext | None" = None
+    address: tuple[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what would come up with the start only."""
+        object.__setattr__(self, "address", parse_endpoint(self.endpoint))
+
+
 class Emulator:
     """Serves an ASGI application as a Type 4 Tag on links, and over HTTP if asked to.
 
@@ -80,7 +109,7 @@ class Emulator:
         exchange: times and policies of the one outstanding request.
         base_path: put before the paths of messages; `/v1` for our charge controller, empty for other applications.
         drop_error_content: NFC answers of status 400 and more go without content.
-        http: `HOST:PORT` such as `127.0.0.1:8080` or `[::1]:0`, None for no HTTP; port 0 takes a free one.
+        http: where HTTP is served, `HOST:PORT` if there is no more to say, None for no HTTP.
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
@@ -102,7 +131,7 @@ class Emulator:
         exchange: ExchangeConfig | None = None,
         base_path: str = "",
         drop_error_content: bool = True,
-        http: str | None = None,
+        http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
         on_event: Notify | None = None,
     ) -> None:
@@ -111,7 +140,7 @@ class Emulator:
         check_messages(self.exchange, self.card.limits)
         self._on_event = on_event
         self._links = list(links)
-        self._http = None if http is None else parse_endpoint(http)
+        self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
         self.app_loop = AppLoop(
             app, base_path=base_path, drop_error_content=drop_error_content, report=self._application_failed
@@ -139,7 +168,9 @@ class Emulator:
         try:
             self.app_loop.start()
             if self._http is not None:
-                self.http_url = self.app_loop.serve_http(*self._http).url
+                self.http_url = self.app_loop.serve_http(
+                    *self._http.address, app=self._http.app, ssl_context=self._http.ssl_context
+                ).url
             for index, link in enumerate(self._links):
                 self.doors.append(self._open(link, index))  # one by one: `stop` closes those that are open
             gc.freeze()  # what start-up made stays: the collector need not walk it between two blocks

@@ -14,6 +14,7 @@ from nfcbridge.cli.parameters import (
     Language,
     Number,
     Octets,
+    Origin,
     RoleFile,
     host_of_endpoint,
     is_loopback,
@@ -170,3 +171,18 @@ def test_the_host_of_an_endpoint_has_no_brackets(endpoint: str, host: str) -> No
 )
 def test_loopback_is_told_from_the_address_alone(host: str, *, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://app.example", "http://localhost:5173", "capacitor://localhost", "http://[::1]:8080", "app-x.y://a_b.c-d"],
+)
+def test_an_origin_is_what_browsers_send(value: str) -> None:
+    assert convert(Origin(), value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["*", "null", "app.example", "https://app.example/", "https://App.example", "https://a b", "https://", ""]
+)
+def test_what_no_browser_sends_as_origin_is_refused(value: str) -> None:
+    assert "such as https://app.example or http://localhost:5173" in refusal(Origin(), value)

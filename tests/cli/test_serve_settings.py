@@ -48,6 +48,7 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--link", "memory:a", "--link", "udp:127.0.0.1:0"], "links", ("memory:a", "udp:127.0.0.1:0")),
         (["--http", "none"], "http", None),
         (["--http", "[::1]:0"], "http", "[::1]:0"),
+        (["--cors", "https://a.example", "--cors", "http://b:1"], "cors", ("https://a.example", "http://b:1")),
         (["--uid", "04:11:22:33:44:55:66"], "uid", bytes.fromhex("04112233445566")),
         (["--ats", "0578804202"], "ats", bytes.fromhex("0578804202")),
         (["--mle", "0xFF"], "mle", 255),
@@ -94,6 +95,9 @@ def test_an_option_reaches_its_setting(args: list[str], name: str, value: object
         (["--dev", "--data", "."], "--data and --dev exclude one another"),
         (["--app", "a:b", "--data", "."], "leave them out with --app"),
         (["--app", "a:b", "--password", "user=x"], "leave them out with --app"),
+        (["--app", "a:b", "--cors", "https://app.example"], "leave them out with --app"),
+        (["--http", "none", "--cors", "https://app.example"], "--cors is about HTTP"),
+        (["--cors", "*"], "'*' is no origin of a web page, such as https://app.example"),
         (["--link", "memory:a", "--link", "memory:a"], "given twice"),
     ],
 )
