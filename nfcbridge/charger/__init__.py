@@ -13,9 +13,10 @@ What is here is the core of every door: HTTP and NFC call the same application.
 from nfcbridge.charger.app import create_app
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.login import FixedPasswords, Passwords, hash_password
+from nfcbridge.charger.passwords import make_password
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.routes import BASE_PATH
-from nfcbridge.charger.store import Store, make_password, open_store
+from nfcbridge.charger.store import Store, open_store
 
 __all__ = [
     "BASE_PATH",
