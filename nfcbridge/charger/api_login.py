@@ -1,10 +1,12 @@
 """Login and logout."""
 
+from http import HTTPStatus
+
 import msgspec
 
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.operation import Call
-from nfcbridge.charger.policy import NotLoggedIn, not_logged_in
+from nfcbridge.charger.policy import NotLoggedIn, RefusedError, not_logged_in
 from nfcbridge.charger.sessions import SESSION_TIMEOUT
 
 
@@ -37,13 +39,20 @@ class LoggedIn(msgspec.Struct, frozen=True):
     session: SessionInfo
 
 
+def _check_served(controller: Controller) -> None:
+    if not controller.serves:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "the interface is disabled")
+
+
 async def get_login(controller: Controller, call: Call[None, None]) -> LoginToken:
     """A token; the client's previous one is void."""
+    _check_served(controller)
     return LoginToken(controller.logins.issue_token(call.client))
 
 
 async def post_login(controller: Controller, call: Call[LoginRequest, None]) -> LoggedIn:
-    """A session. Refused with 401 or 429."""
+    """A session. Refused with 401 or 429, or with 403 while the interface is disabled."""
+    _check_served(controller)
     session = controller.logins.attempt(call.client, call.body.username, call.body.password, call.now)
     return LoggedIn(True, SessionInfo(session.id, session.role, session.role, int(SESSION_TIMEOUT)))
 

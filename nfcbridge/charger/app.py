@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,6 +15,21 @@ from nfcbridge.charger import policy
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.operation import Endpoint, Operation
 from nfcbridge.charger.routes import BASE_PATH, ROUTES
+
+
+class _Key(Convertor[str]):
+    """A key of the key-value store: any characters, a slash too, which reaches us decoded."""
+
+    regex = "(?s:.+)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("key", _Key())
 
 
 class _UnknownPath:
@@ -36,14 +52,19 @@ async def _our_fault(_request: Request, _error: Exception) -> Response:
     return Response(body, HTTPStatus.INTERNAL_SERVER_ERROR, media_type="application/json")
 
 
+def _pattern(path: str) -> str:
+    return BASE_PATH + path.replace("{key}", "{key:key}")
+
+
 def create_app(controller: Controller, operations: Iterable[Operation] = ROUTES) -> Starlette:
     """The application that serves the interface of this controller, every path of it below BASE_PATH."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
     app = Starlette(
-        routes=[Route(BASE_PATH + path, Endpoint(controller, rows)) for path, rows in by_path.items()],
+        routes=[Route(_pattern(path), Endpoint(controller, rows)) for path, rows in by_path.items()],
         exception_handlers={Exception: _our_fault},
+        lifespan=lambda _app: controller.running(),
     )
     # /v1/login/ is an unknown path and not a redirect, which no NFC message could carry.
     app.router.redirect_slashes = False

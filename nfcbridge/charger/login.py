@@ -68,6 +68,10 @@ class LoginTokens:
         """The token of this client, void from now on; None if it has none."""
         return self._tokens.pop(client, None)
 
+    def void_all(self) -> None:
+        """Nobody has a token any more."""
+        self._tokens.clear()
+
 
 def hash_password(plain: str, token: str) -> str:
     """What a client sends as its password: 64 hexadecimal digits."""
@@ -92,6 +96,10 @@ class Logins:
     def issue_token(self, client: str) -> str:
         """The token for the next attempt of this client; never limited."""
         return self._tokens.issue(client)
+
+    def void_tokens(self) -> None:
+        """Void the token of every client."""
+        self._tokens.void_all()
 
     def attempt(self, client: str, username: str, password: str, now: float) -> Session:
         """Log in; uses the client's token up.

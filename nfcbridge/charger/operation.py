@@ -19,7 +19,7 @@ from nfcbridge.charger.roles import EVERYONE, Role
 from nfcbridge.charger.sessions import Session
 from nfcbridge.errors import LocalProtocolError
 
-# Octets of a request body; an NFC message has at most half of that.
+# Octets of a request body, unless the operation takes more; an NFC message has at most half of that.
 MAX_BODY: Final = 65_536
 # Characters of a path, decoded: the longest key has 256.
 MAX_PATH: Final = 1_024
@@ -116,7 +116,7 @@ class Operation:
     summary: str
     evidence: Evidence
     handler: Handler
-    response: type
+    response: Any
     request: Any = None
     body_deprecated: bool = False
     query: type[msgspec.Struct] | None = None

@@ -15,3 +15,6 @@ class Role(StrEnum):
 
 EVERYONE: Final = frozenset(Role)
 """Every role. That is still nobody who is not logged in."""
+
+OPERATORS: Final = EVERYONE - {Role.USER}
+"""Who runs the charge point."""

@@ -66,6 +66,11 @@ class Sessions:
         if session is not None:
             self._sessions.pop(session.id, None)
 
+    def close_role(self, role: Role) -> None:
+        """Log out who is logged in with this role."""
+        for session in [session for session in self._sessions.values() if session.role is role]:
+            del self._sessions[session.id]
+
     def close_all(self) -> None:
         """Log everybody out."""
         self._sessions.clear()

@@ -1,9 +1,6 @@
-"""The state of the charge point as the interface tells it, and where it comes from."""
+"""The states of the charge point, as the interface tells them."""
 
 from enum import StrEnum
-from typing import Protocol
-
-import msgspec
 
 
 class ControllerState(StrEnum):
@@ -57,41 +54,3 @@ class Type2State(StrEnum):
     D = "d"
     E = "e"
     F = "f"
-
-
-class SystemState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of GET /system_state while no transaction runs.
-
-    Attributes:
-        ambient_temp: degrees Celsius.
-    """
-
-    system_state: ControllerState
-    connection_state: ConnectionState
-    auth_state: AuthState
-    ocpp_state: OcppState
-    type2_state: Type2State
-    ambient_temp: float
-
-
-class Charger(Protocol):
-    """The charge point that the controller controls."""
-
-    def system_state(self) -> SystemState:
-        """The state now."""
-        ...
-
-
-class IdleCharger:
-    """A charge point where nothing ever happens: no vehicle, no fault, 23.4 degrees."""
-
-    def system_state(self) -> SystemState:
-        """The state, always the same."""
-        return SystemState(
-            system_state=ControllerState.IDLE,
-            connection_state=ConnectionState.NO_VEHICLE,
-            auth_state=AuthState.NOT_AUTHORIZED,
-            ocpp_state=OcppState.AVAILABLE,
-            type2_state=Type2State.A,
-            ambient_temp=23.4,
-        )
