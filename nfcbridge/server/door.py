@@ -155,8 +155,7 @@ class Door:
 
     def _begin_anew(self) -> None:
         """Put a new tag into the place of one that cannot be trusted any more, as if the phone had been lifted."""
-        self._stack = self._make_stack()
-        self._outstanding = None  # it is executed to its end: it was committed, and the phone cannot know more
+        self._stack = self._make_stack()  # to which the answer of a request that is out will be a late one
         with contextlib.suppress(Exception):  # a second fault would say no more than the first
             self.end.lose_field()
         self._leave()

@@ -21,6 +21,7 @@ class ScriptedCard:
         script: what comes next.
         log: what was done to it, in order: send, halt, lose_field, close.
         faults: raised by the next calls of send and lose_field.
+        timeouts: how long it was listened to, each time.
     """
 
     name = "scripted:desk"
@@ -34,8 +35,10 @@ class ScriptedCard:
             self.script.put(each)
         self.log: SimpleQueue[Log] = SimpleQueue()
         self.faults: list[Exception] = []
+        self.timeouts: SimpleQueue[float | None] = SimpleQueue()
 
     def receive(self, timeout: float | None) -> Incoming | None:
+        self.timeouts.put(timeout)
         try:
             incoming = self.script.get(timeout=SOON if timeout is None else max(timeout, 0.0))
         except Empty:
@@ -56,6 +59,10 @@ class ScriptedCard:
     def close(self) -> None:
         self.log.put(("close", b""))
         self.script.put(LinkClosedError("closed"))
+
+    def next_timeout(self) -> float | None:
+        """How long it was listened to next."""
+        return self.timeouts.get(timeout=SOON)
 
     def next_log(self) -> Log:
         """What was done to it next."""

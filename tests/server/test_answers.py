@@ -1,5 +1,6 @@
 """What becomes of a request: through the real server, over real links, to the application and back."""
 
+import logging
 from collections.abc import Iterator
 
 import httpx2
@@ -104,6 +105,7 @@ def test_what_is_no_request_is_400_and_runs_nothing(desk: Desk) -> None:
         assert phone.transmit(read(0, 2 + len(broken))) == len(broken).to_bytes(2, "big") + broken + OK
     event = desk.wait_for(told.RequestBroken)
     assert (event.number, event.status) == (1, 400)
+    assert event.reason
     assert desk.hall.calls == []
 
 
@@ -141,7 +143,10 @@ def test_each_step_is_told_and_no_secret_with_it(desk: Desk) -> None:
     assert arrived.t <= request.t <= sent.t <= left.t
 
 
-def test_what_an_application_raises_is_told_by_its_kind_and_place_and_not_in_its_words(desk: Desk) -> None:
+def test_what_an_application_raises_is_told_by_its_kind_and_place_and_not_in_its_words(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "nfcbridge")
     with desk.phone() as phone:
         phone.exchange("GET", "/raise")
     failed = desk.wait_for(told.ApplicationFailed)
@@ -149,6 +154,9 @@ def test_what_an_application_raises_is_told_by_its_kind_and_place_and_not_in_its
     start, _, line = failed.reason.rpartition(":")
     assert start == "GET /raise: the application raised ValueError at hall.py"
     assert line.isdigit()
+    assert [record.levelno for record in caplog.records if "a secret of the application" in str(record.exc_info)] == [
+        logging.DEBUG  # which nobody sees who has not asked for it
+    ]
 
 
 def test_what_an_application_answers_and_no_message_can_say_is_told(desk: Desk) -> None:
@@ -157,9 +165,12 @@ def test_what_an_application_answers_and_no_message_can_say_is_told(desk: Desk) 
     assert desk.wait_for(told.ApplicationFailed).reason == "GET /text: the application answered other than JSON"
 
 
-def test_a_phone_that_leaves_before_it_has_read_is_told_with_the_number_of_its_request(desk: Desk) -> None:
+@pytest.mark.parametrize("request_", [b'{"path":"/nothing","method":"GET"}', b"no request"])
+def test_a_phone_that_leaves_before_it_has_read_is_told_with_the_number_of_its_request(
+    desk: Desk, request_: bytes
+) -> None:
     with desk.phone() as phone:
-        phone.transmit(write(text_message(b'{"path":"/nothing","method":"GET"}')))
+        phone.transmit(write(text_message(request_)))
     assert desk.wait_for(told.PhoneLeft).unread == 1
 
 

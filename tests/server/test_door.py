@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
@@ -142,11 +142,16 @@ def test_a_link_that_fails_loses_nothing_but_a_half_write(room: Make) -> None:
     assert served.read_answer() == NOTHING_ANSWER
 
 
-def test_a_stop_does_not_wait_for_the_next_attempt_at_a_link(room: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [LinkError("unplugged"), ValueError("a bug")], ids=["device", "ours"])
+def test_the_next_attempt_at_a_link_takes_its_time_and_a_stop_does_not_wait_for_it(
+    room: Make, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     monkeypatch.setattr(door, "RETRY", 10 * SOON)
     monkeypatch.setattr(door, "JOIN_TIMEOUT", SOON)
-    served = room(ScriptedCard(incoming=[LinkError("unplugged")]))
+    served = room(ScriptedCard(incoming=[error, CardSelected()]))
     assert isinstance(served.next_event(), told.LinkFailed)
+    with pytest.raises(Empty):
+        served.events.get(timeout=0.05)
     began = time.monotonic()
     served.emulator.stop()
     assert time.monotonic() - began < SOON / 2
@@ -344,6 +349,17 @@ def test_an_answer_that_nobody_waits_for_was_ready_when_it_was(bench: Bench) -> 
     assert ready_at <= settled
 
 
+def test_an_answer_whose_moment_was_not_noted_yet_was_ready_when_it_is_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PendingAnswer, "add_done_callback", lambda _self, _callback: None)
+    before = time.monotonic()
+    bench.request(owes_reply=True).settle(ANSWER)
+    what, _, ready_at = bench.stack.next_call()
+    assert what == "answer"
+    assert before <= ready_at <= time.monotonic()
+
+
 def test_an_answer_goes_before_the_frame_that_may_be_a_read_of_it(bench: Bench) -> None:
     pending = bench.request()
     pending.settle(ANSWER)
@@ -373,6 +389,19 @@ def test_an_answer_that_turns_out_to_be_too_late_is_told_as_one_that_never_came(
     failed = bench.events.get(timeout=SOON)
     assert isinstance(failed, told.ApplicationFailed)
     assert failed.reason == "request 1 was not answered in time: 504"
+
+
+def test_a_link_is_listened_to_without_end_while_nothing_is_due(bench: Bench) -> None:
+    assert bench.end.next_timeout() is None
+
+
+@pytest.mark.parametrize(("owes_reply", "timeout"), [(False, door.LOOK_FOR_ANSWER), (True, 0.0)])
+def test_a_link_is_listened_to_while_the_application_has_a_request(
+    bench: Bench, owes_reply: bool, timeout: float
+) -> None:
+    assert bench.end.next_timeout() is None
+    bench.request(owes_reply=owes_reply)
+    assert bench.end.next_timeout() == timeout
 
 
 def test_an_application_that_was_stopped_is_503(bench: Bench) -> None:

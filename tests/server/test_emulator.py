@@ -132,6 +132,14 @@ def test_responses_that_a_link_of_apdus_cannot_carry_are_refused() -> None:
         assert len(emulator.doors) == 1
 
 
+def test_nobody_needs_to_listen(caplog: pytest.LogCaptureFixture) -> None:
+    with Emulator(Hall().app, ["memory:desk"]):
+        phone = Phone(open_reader("memory:desk"))
+        assert phone.exchange("GET", "/nothing").status == 204
+        phone.close()
+    assert caplog.text == ""
+
+
 def test_a_place_is_told_where_there_is_one() -> None:
     assert place_of(ValueError()) == ""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -110,8 +111,11 @@ def test_a_phone_that_is_lifted_and_comes_back_is_heard_while_its_command_is_hel
         assert extension is not None
         assert extension[0] == 0xF2
         end.transceive(extension, 0.0)
+        lifted = time.monotonic()
         end.field_off()
-        assert desk.wait_for(told.PhoneLeft).unread == 1
+        left = desk.wait_for(told.PhoneLeft)
+        assert left.unread == 1
+        assert left.t - lifted < 1.0  # the next S(WTX) is due after 2.7 s
         activate(end)
         assert not desk.hall.gate.left.is_set()
         end.close()
