@@ -125,7 +125,7 @@ class Store:
         self._passwords[role] = password
 
     async def refresh_passwords(self) -> frozenset[Role]:
-        """Look whether another process has set passwords, and return whose."""
+        """Look whether another process has set passwords, and return the roles that had another one before."""
         if self._database is None:
             return frozenset()
         job, done = self._put((), look=True)
@@ -133,7 +133,7 @@ class Store:
         if job.passwords is None:
             return frozenset()
         before, self._passwords = self._passwords, self._unsealed(job.passwords)
-        return frozenset(role for role in Role if before.get(role) != self._passwords.get(role))
+        return frozenset(role for role, password in before.items() if password != self._passwords.get(role))
 
     def keep_now(self, *edits: Edit) -> None:
         """Make these changes, all or none, before anything is kept by `keep`; waits for the disk. Raises OSError."""

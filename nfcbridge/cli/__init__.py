@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "request": LazyCommand("nfcbridge.cli.request", "Log in over NFC, send one request, print its content, log out."),
     "demo": LazyCommand("nfcbridge.cli.demo", "Show emulator and phone in one process, octet by octet."),
     "links": LazyCommand("nfcbridge.cli.links", "List the links that can be opened here, and what others lack."),
+    "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
     "openapi": LazyCommand("nfcbridge.cli.openapi", "Print the interface of the charge controller as OpenAPI."),
 }
 
