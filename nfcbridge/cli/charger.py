@@ -1,13 +1,14 @@
 """The charge controller, opened with its passwords, for `serve` and `demo`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from nfcbridge.charger import BASE_PATH, Controller, Role, create_app, make_password, open_store
+from nfcbridge.charger import BASE_PATH, Controller, Passwords, Role, create_app, make_password, open_store
 from nfcbridge.charger.web import create_web
 from nfcbridge.dispatch import App
+from nfcbridge.errors import ConfigError
 
 
 class OpenCharger(NamedTuple):
@@ -17,13 +18,43 @@ class OpenCharger(NamedTuple):
         app: the ASGI application.
         web: the same for HTTP, with the page to read and try it.
         base_path: what its paths begin with; a message over NFC leaves it out.
-        made: the operator's password if it was made up just now: it is to be shown, once.
+        made: the operator's password if it was made up just now: it is to be kept, and then shown once.
+        data: where its data live; None: in memory.
     """
 
     app: App
     web: App
     base_path: str
     made: str | None
+    data: Path | None
+
+    def keep_made(self) -> None:
+        """Keep the password that was made up. Not before the start is sure to succeed: nobody would know it.
+
+        Raises:
+            ConfigError: it cannot be kept.
+        """
+        if self.made is not None and self.data is not None:
+            # Beside the store of the application, which is the loop's alone by now and finds it in a moment.
+            with closing(open_store(self.data, shared=True)) as store, writing():
+                store.set_password(Role.OPERATOR, self.made)
+
+
+class MadePassword:
+    """Passwords, and one for an operator who has none.
+
+    Args:
+        passwords: the others, and the operator's once there is one.
+        made: the operator's until then.
+    """
+
+    def __init__(self, passwords: Passwords, made: str) -> None:
+        self._passwords = passwords
+        self._made = made
+
+    def password(self, role: Role) -> str | None:
+        """The plain password, None if there is none."""
+        return self._passwords.password(role) or (self._made if role is Role.OPERATOR else None)
 
 
 @contextmanager
@@ -36,17 +67,29 @@ def open_charger(data: Path | None, passwords: Mapping[str, str], *, cors: Seque
         cors: origins whose pages may use it in a browser.
 
     Raises:
-        ConfigError: the directory cannot be used, or a password is too long.
+        ConfigError: the directory cannot be used or is full, or a password is too long.
     """
     store = open_store(data)
     try:
-        for role, password in passwords.items():
-            store.set_password(Role(role), password)
-        made = None
-        if store.password(Role.OPERATOR) is None:
-            made = make_password()
-            store.set_password(Role.OPERATOR, made)
-        app = create_app(Controller(passwords=store))
-        yield OpenCharger(app, create_web(app, cors=cors), BASE_PATH, made)
+        with writing():
+            for role, password in passwords.items():
+                store.set_password(Role(role), password)
+            made = make_password() if store.password(Role.OPERATOR) is None else None
+            controller = Controller(store=store, passwords=store if made is None else MadePassword(store, made))
+        app = create_app(controller)
+        yield OpenCharger(app, create_web(app, cors=cors), BASE_PATH, made, data)
     finally:
         store.close()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Translate what a disk refuses: the store says what, and this what to do.
+
+    Raises:
+        ConfigError: something could not be kept.
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise ConfigError(f"{exc}; make room there, or choose another directory with --data") from exc

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import msgspec
 
@@ -25,6 +25,9 @@ from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
+
+if TYPE_CHECKING:
+    from nfcbridge.cli.charger import OpenCharger
 
 OPERATOR: Final = "operator"
 DEV_PASSWORD: Final = "operator"  # noqa: S105 - it is no secret, which is why --dev stays on loopback
@@ -78,23 +81,24 @@ def run(settings: ServeSettings) -> int:
     events = EventQueue()
     console = Console(quiet=settings.quiet, json=settings.json, show_link=len(settings.links) > 1)
     card, exchange = card_settings(settings), exchange_config(settings)
-    warn(settings)
     with StopSignals(events) as signals:
         try:
             with (
-                open_app(settings) as (app, web, base_path),
+                open_app(settings) as served,
                 Emulator(
-                    app,
+                    served.app,
                     settings.links,
                     card=card,
                     exchange=exchange,
-                    base_path=base_path,
-                    http=settings.http and HttpSettings(settings.http, web),
+                    base_path=served.base_path,
+                    http=settings.http and HttpSettings(settings.http, served.web),
                     trace=settings.trace,
                     on_event=events.put,
                 ) as emulator,
             ):
                 signals.serving = True
+                warn(settings)
+                show_password(served.charger)
                 announce(settings, console, emulator)
                 while (event := events.get()) is not None:
                     console.print_event(event)
@@ -103,6 +107,18 @@ def run(settings: ServeSettings) -> int:
     if events.lost:
         print_warning(f"{events.lost} events were not shown: the terminal did not take them in time")
     return ExitCode.DONE
+
+
+def show_password(charger: "OpenCharger | None") -> None:
+    """Keep and show the operator's password that was made up, if one was: a start that fails does neither.
+
+    Raises:
+        ConfigError: it cannot be kept.
+    """
+    if charger is not None and charger.made is not None:
+        charger.keep_made()
+        kept = "for as long as this runs" if charger.data is None else "from now on, and is not shown again"
+        print_notice(f"the operator's password is {charger.made} {kept}")
 
 
 def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> None:
@@ -198,16 +214,32 @@ def exchange_config(settings: ServeSettings) -> ExchangeConfig:
     )
 
 
+class Served(NamedTuple):
+    """What is served.
+
+    Attributes:
+        app: the application.
+        web: the same for HTTP.
+        base_path: what its paths begin with; a message over NFC leaves it out.
+        charger: the charge controller, if it is one.
+    """
+
+    app: App
+    web: App
+    base_path: str = ""
+    charger: "OpenCharger | None" = None
+
+
 @contextmanager
-def open_app(settings: ServeSettings) -> Iterator[tuple[App, App, str]]:
-    """Open the charge controller, or what `--app` names: the application, the same for HTTP, and the base path.
+def open_app(settings: ServeSettings) -> Iterator[Served]:
+    """Open the charge controller, or what `--app` names.
 
     Raises:
         ConfigError: there is no such application, or the data directory cannot be used.
     """
     if settings.app is not None:
         app = import_app(settings.app)
-        yield app, app, ""
+        yield Served(app, app)
         return
     from nfcbridge.cli.charger import open_charger
 
@@ -217,10 +249,7 @@ def open_app(settings: ServeSettings) -> Iterator[tuple[App, App, str]]:
     in_memory = settings.memory or settings.dev
     data = None if in_memory else settings.data or default_data()
     with open_charger(data, passwords, cors=settings.cors) as charger:
-        if charger.made is not None:
-            kept = "for as long as this runs" if in_memory else "from now on, and is not shown again"
-            print_notice(f"the operator's password is {charger.made} {kept}")
-        yield charger.app, charger.web, charger.base_path
+        yield Served(charger.app, charger.web, charger.base_path, charger)
 
 
 def import_app(name: str) -> App:

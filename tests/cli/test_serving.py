@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from nfcbridge import links
+from nfcbridge.charger import Role, Store, open_store
 from nfcbridge.cli import console, main
 from nfcbridge.cli import serving as serving_module
 from nfcbridge.cli.errors import ExitCode
@@ -271,6 +273,74 @@ def test_the_first_start_shows_a_password_once_and_keeps_it(
     # No event has a password, a token or a session id in it.
     assert shown[1] not in text
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", text)
+    assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("at", ["link", "http", "trace"])
+def test_a_start_that_fails_neither_shows_nor_keeps_a_password(at: str, tmp_path: Path) -> None:
+    def start(*args: str) -> str:
+        done = subprocess.run(
+            [*PROGRAM, "serve", "--data", str(tmp_path), *args],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=PROJECT,
+            timeout=60,
+        )
+        assert done.returncode in {ExitCode.USAGE, ExitCode.LINK}
+        assert not done.stdout
+        return done.stderr
+
+    with socket.socket() as http, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        for taken in (http, link):
+            taken.bind(("127.0.0.1", 0))
+        http.listen()
+        args = {
+            "link": ["--http", "127.0.0.1:0", "--link", f"udp:127.0.0.1:{link.getsockname()[1]}"],
+            "http": ["--link", "udp:127.0.0.1:0", "--http", f"127.0.0.1:{http.getsockname()[1]}"],
+            "trace": [*ANY_PORTS, "--trace", str(tmp_path / "nowhere" / "trace.jsonl")],
+        }
+        assert re.fullmatch(r"nfcbridge: error: .*\n", start(*args[at]))
+    with closing(open_store(tmp_path)) as store:
+        assert store.password(Role.OPERATOR) is None
+    with serving("--data", str(tmp_path), *ANY_PORTS, data=tmp_path) as server:
+        server.line()
+        server.stop()
+    shown = re.fullmatch(r"nfcbridge: the operator's password is (\S{16}) from now on, .*\n", server.err)
+    assert shown is not None
+    with closing(open_store(tmp_path)) as store:
+        assert store.password(Role.OPERATOR) == shown[1]
+
+
+@pytest.mark.parametrize("args", [[], ["--password", "user=password"]])
+def test_a_password_that_cannot_be_kept_is_not_shown(
+    args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError("the database cannot be written: database or disk is full")
+
+    (tmp_path / "password").write_text("the user's")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Store, "set_password", refuse)
+    code = main(["serve", "--data", "data", "--link", "memory:full", "--http", "none", *args])
+    assert code == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert not out
+    assert err == (
+        "nfcbridge: error: the database cannot be written: database or disk is full; "
+        "make room there, or choose another directory with --data\n"
+    )
+
+
+def test_the_password_that_was_made_works_from_the_first_moment_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving("--data", str(tmp_path), *ANY_PORTS, data=tmp_path) as server:
+        ready = READY.fullmatch(server.line())
+        assert ready is not None
+        assert server.process.stderr is not None
+        password = server.process.stderr.readline().split()[5]
+        assert request(ready[1], password, monkeypatch) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)
 
 
