@@ -82,7 +82,7 @@ def command(
     write_order: str,
     verbose: bool,
 ) -> int:
-    r"""Log in over NFC, send METHOD PATH with the JSON document, print the content of the answer, log out.
+    """Log in over NFC, send METHOD PATH with the JSON document, print the content of the answer, log out.
 
     JSON may be - to read it from stdin. All of it happens in one activation of the tag. The exit code is 0, 1 when the
     answer's status is 400 or more, 2 for a mistake in the command, 3 when there is no tag or the link failed.
@@ -90,7 +90,7 @@ def command(
     \b
     nfcbridge request GET /system_state
     nfcbridge request POST /key_value_store '{"my key": "my value"}' --user installer
-    """
+    """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     method = check_method(method)
     check_path(path)
     content = check_json(read_stdin() if json == "-" else json)
@@ -184,7 +184,7 @@ def check_json(text: str | None) -> bytes | None:
         msgspec.json.decode(text, type=msgspec.Raw)
         return msgspec.json.format(text.encode(), indent=-1)
     except (ValueError, RecursionError) as exc:
-        raise click.UsageError(f"JSON is none ({exc}); quote it for the shell, such as '{{\"key\": 1}}'") from exc
+        raise click.UsageError(f"the JSON document: {exc}; quote it for the shell, such as '{{\"key\": 1}}'") from exc
 
 
 def is_refused(response: "httpx2.Response", what: str) -> bool:

@@ -204,6 +204,11 @@ def test_a_link_that_does_not_exist_is_told_before_a_password_is_asked_for(
     assert "nothing can be read through vpcd:" in capsys.readouterr().err
 
 
+def test_the_examples_of_the_help_are_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["request", "--help"]) == ExitCode.DONE
+    assert "\n  nfcbridge request GET /system_state\n  nfcbridge request POST " in capsys.readouterr().out
+
+
 def test_numbers_of_a_document_stay_what_they_are() -> None:
     assert check_json(' {"a" : 1.0 , "b": 12345678901234567890123 } ') == b'{"a":1.0,"b":12345678901234567890123}'
 
