@@ -100,7 +100,7 @@ class ServeSettings:
                 "--data, --password and --cors belong to the charge controller: leave them out with --app"
             )
         self._check_http()
-        if self.dev:
+        if self.dev and self.app is None:
             self._check_dev()
         if len(set(self.links)) != len(self.links):
             raise click.UsageError("the same --link is given twice: leave one out")
@@ -116,11 +116,18 @@ class ServeSettings:
                 "such as 127.0.0.1:8080, or none"
             )
         for link in self.links:
-            if not stays_on_this_machine(link):
+            if exists(link) and not stays_on_this_machine(link):
                 raise click.UsageError(
                     f"--dev has a password that everybody knows, so --link {link} must be in memory or on a loopback "
                     f"address, such as {DEFAULT_LINK}"
                 )
+
+
+def exists(link: str) -> bool:
+    """Return whether there are links of this kind; of others it is told when they are opened."""
+    from nfcbridge.links import LINKS
+
+    return link.partition(":")[0] in LINKS
 
 
 def stays_on_this_machine(link: str) -> bool:
@@ -129,8 +136,9 @@ def stays_on_this_machine(link: str) -> bool:
     address = rest.partition("?")[0]
     if kind == "memory":
         return True
-    # Without an address these two take their default, which is on loopback.
-    return kind in {"udp", "vpcd"} and (not address or is_loopback(host_of_endpoint(address)))
+    host = host_of_endpoint(address) if ":" in address else address
+    # Without a host these two take their default, which is on loopback.
+    return kind in {"udp", "vpcd"} and (not host or is_loopback(host))
 
 
 @click.command(short_help=COMMANDS["serve"].sentence)
@@ -183,7 +191,7 @@ def stays_on_this_machine(link: str) -> bool:
 )
 @click.option(
     "--trace",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
     metavar="FILE",
     help="Record every frame, as JSON lines.",
 )

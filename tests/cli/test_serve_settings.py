@@ -116,8 +116,9 @@ def test_a_wrong_option_is_refused_with_what_is_allowed(
         ["--http", "charger.local:8080"],
         ["--link", "udp:0.0.0.0:54321"],
         ["--link", "vpcd:192.168.1.2:35963"],
+        ["--link", "udp:0.0.0.0"],
         ["--link", "faulty:udp:0.0.0.0:54321?loss=0.1"],
-        ["--link", "pn532:/dev/ttyUSB0"],
+        ["--link", "faulty:pn532:/dev/ttyUSB0"],
     ],
 )
 def test_the_password_that_everybody_knows_stays_on_this_machine(
@@ -126,6 +127,13 @@ def test_the_password_that_everybody_knows_stays_on_this_machine(
     assert "a password that everybody knows" in error_of(["--dev", *args], capsys)
     assert not started
     assert main(["serve", *args]) == ExitCode.DONE
+    assert main(["serve", "--dev", "--app", "a:b", *args]) == ExitCode.DONE  # no password, nothing to know
+
+
+def test_a_link_that_does_not_exist_is_no_matter_of_passwords(started: list[ServeSettings]) -> None:
+    # Opening it tells what exists.
+    assert main(["serve", "--dev", "--link", "nfc"]) == ExitCode.DONE
+    assert started
 
 
 @pytest.mark.parametrize(
@@ -134,6 +142,9 @@ def test_the_password_that_everybody_knows_stays_on_this_machine(
         ("memory:a", True),
         ("udp:127.0.0.1:54321", True),
         ("udp:", True),
+        ("udp", True),
+        ("udp:localhost", True),
+        ("udp::0", True),
         ("udp:localhost:0", True),
         ("udp:[::1]:54321", True),
         ("vpcd:", True),
