@@ -1,5 +1,7 @@
 """The options of `serve`: what each refuses, and which exclude one another. No server is started."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +130,16 @@ def test_the_password_that_everybody_knows_stays_on_this_machine(
     assert not started
     assert main(["serve", *args]) == ExitCode.DONE
     assert main(["serve", "--dev", "--app", "a:b", *args]) == ExitCode.DONE  # no password, nothing to know
+
+
+def test_a_trace_may_be_a_file_that_can_only_be_written(
+    started: list[ServeSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "trace.jsonl"
+    file.touch()
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode == os.W_OK)
+    assert main(["serve", "--trace", str(file)]) == ExitCode.DONE
+    assert started[0].trace == file
 
 
 def test_a_link_that_does_not_exist_is_no_matter_of_passwords(started: list[ServeSettings]) -> None:
