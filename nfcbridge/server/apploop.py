@@ -11,6 +11,7 @@ loop: no lock, no timer.
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -109,6 +110,7 @@ class AppLoop:
         drop_error_content: NFC answers of status 400 and more go without content.
         max_content: octets of content that an NFC answer may have, 413 beyond.
         report: told, in the loop's thread, of what the application did wrong.
+        on_stop: called once in the loop's thread when stop() begins: responses without an end get theirs.
     """
 
     def __init__(
@@ -119,8 +121,10 @@ class AppLoop:
         drop_error_content: bool = True,
         max_content: int = MAX_CONTENT,
         report: Report = log_problem,
+        on_stop: Callable[[], None] | None = None,
     ) -> None:
         self._app = app
+        self._on_stop = on_stop
         self._base_path = base_path
         self._drop_error_content = drop_error_content
         self._max_content = max_content
@@ -250,6 +254,8 @@ class AppLoop:
         self._state = lifespan.state
         self._started.set_result(None)
         await self._stopping.wait()
+        if self._on_stop is not None:
+            self._on_stop()
         await asyncio.gather(self._finish_calls(), *(server.stop() for server in self._servers))
         try:
             await asyncio.wait_for(lifespan.stop(), CLEAN_UP_TIMEOUT)

@@ -25,6 +25,7 @@ from nfcbridge.isodep import SendFrame
 from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop, PendingAnswer
+from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack import events as seen
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack, Event
@@ -32,6 +33,7 @@ from nfcbridge.trace import Recorder
 
 LOOK_FOR_ANSWER: Final = 0.05  # seconds between looks at the application while the reader does not wait for it
 LOOK_AT_LINK: Final = 0.005  # seconds between looks at the link while it does: it may have gone, and come back
+LOOK_AT_OVERSIGHT: Final = 0.05  # seconds between looks whether the tag is to be there, while nothing comes
 RETRY: Final = 0.5  # seconds before a link that failed is tried again
 JOIN_TIMEOUT: Final = 1.0  # seconds that the thread gets to end: it looks at `close` in far less
 SERVICE_UNAVAILABLE: Final = 503
@@ -79,6 +81,8 @@ class Door:
         notify: told of every event; must not raise.
         uid: of the tag.
         recorder: closed when the thread has ended.
+        oversight: may take the tag away; `reopen` then opens the link anew.
+        reopen: opens the same link again, with the same card.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Door:
         *,
         uid: bytes,
         recorder: Recorder | None = None,
+        oversight: Oversight | None = None,
+        reopen: Callable[[], CardEnd] | None = None,
     ) -> None:
         self.end = end
         self._make_stack = make_stack
@@ -98,6 +104,11 @@ class Door:
         self._notify = notify
         self._uid = uid.hex()
         self._recorder = recorder
+        self._oversight = oversight
+        self._reopen = reopen
+        self._absent = False
+        self._losses = oversight.losses if oversight else 0
+        self._commands = 0  # of the tag, as far as they were told
         self._outstanding: Outstanding | None = None
         self._present = False
         self._unread: int | None = None  # the number of the request whose answer was not read to its end
@@ -183,9 +194,40 @@ class Door:
                     outstanding.pending.result(timeout)
                     return
                 timeout = 0.0
+        if self._oversight is not None:
+            timeout = LOOK_AT_OVERSIGHT if timeout is None else min(timeout, LOOK_AT_OVERSIGHT)
+            if not self._find_tag(self._oversight):
+                self._closing.wait(timeout)
+                return
         incoming = self.end.receive(timeout)
         if incoming is not None:
             self._receive(incoming)
+
+    def _find_tag(self, oversight: Oversight) -> bool:
+        """Whether the tag is there, after the link was closed or opened as the oversight wants it.
+
+        Raises:
+            LinkError: the link cannot be opened again now.
+        """
+        if oversight.losses != self._losses:
+            self._losses = oversight.losses
+            if not self._absent:
+                self._lose_field()
+        if oversight.present == self._absent and self._reopen is not None:
+            if self._absent:
+                end = self._reopen()
+                self.end, self._absent = end, False
+                if self._closing.is_set():  # by `close`, which may have met the end before this one
+                    end.close()
+            else:
+                self._absent = True
+                self._lose_field()
+                self.end.close()  # to the other end there is no card at all
+        return not self._absent
+
+    def _lose_field(self) -> None:
+        self.end.lose_field()
+        self._act(self._stack.field_lost(time.monotonic()))
 
     def _take_answer(self, outstanding: Outstanding) -> None:
         try:
@@ -204,7 +246,10 @@ class Door:
         stack = self._stack
         now = time.monotonic()
         if isinstance(incoming, Frame):
-            self._act(stack.receive(incoming.octets, now))
+            if self._oversight is None:
+                self._act(stack.receive(incoming.octets, now))
+            else:
+                self._receive_overseen(self._oversight, incoming.octets, now)
         elif not isinstance(incoming, CardSelected):
             self._act(stack.field_lost(now))
         elif isinstance(stack, CardStack):
@@ -212,10 +257,24 @@ class Door:
         else:
             self._act(stack.activated(incoming.fsd, now))
 
+    def _receive_overseen(self, oversight: Oversight, frame: bytes, now: float) -> None:
+        stack = self._stack
+        if oversight.cut_now():  # before the tag could act on it
+            self._lose_field()
+            return
+        events = stack.receive(frame, now)
+        if stack.commands != self._commands:
+            self._commands = stack.commands
+            oversight.command_received()
+        self._act(events)
+
     def _act(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, SendFrame):
+                cut = self._oversight is not None and self._oversight.cut_now()  # counted before the reader has it
                 self.end.send(event.frame)
+                if cut:
+                    self._lose_field()
             else:
                 self._ACT[type(event)](self, event)
 

@@ -30,6 +30,7 @@ from nfcbridge.links import CardEnd, CardIdentity, Level, open_card
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop
 from nfcbridge.server.door import Door, Notify, Stack
+from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
 from nfcbridge.text import encode_text
@@ -113,6 +114,7 @@ class Emulator:
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
+        oversight: may take the tags away while they are served; their links are given by name then.
 
     Attributes:
         doors: the links that are served.
@@ -134,16 +136,24 @@ class Emulator:
         http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
         on_event: Notify | None = None,
+        oversight: Oversight | None = None,
     ) -> None:
         self.card = card or CardSettings()
         self.exchange = exchange or ExchangeConfig()
         check_messages(self.exchange, self.card.limits)
+        if oversight is not None and not all(isinstance(link, str) for link in links):
+            raise ConfigError("with an oversight links are given by name, so that they can be opened again")
         self._on_event = on_event
+        self._oversight = oversight
         self._links = list(links)
         self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
         self.app_loop = AppLoop(
-            app, base_path=base_path, drop_error_content=drop_error_content, report=self._application_failed
+            app,
+            base_path=base_path,
+            drop_error_content=drop_error_content,
+            report=self._application_failed,
+            on_stop=None if oversight is None else oversight.stop,
         )
         self.doors: list[Door] = []
         self.http_url: str | None = None
@@ -210,7 +220,9 @@ class Emulator:
     def _open(self, link: str | CardEnd, index: int) -> Door:
         card = self.card
         uid = card.uid or RANDOM_UID + os.urandom(3)
-        end = open_card(link, CardIdentity(uid=uid, ats=card.ats.to_bytes())) if isinstance(link, str) else link
+        identity = CardIdentity(uid=uid, ats=card.ats.to_bytes())
+        end = open_card(link, identity) if isinstance(link, str) else link
+        name = end.name  # with the real port
         recorder = None
         try:
             check_sizes(end, card)
@@ -226,7 +238,20 @@ class Emulator:
             upper = CardStack(card.limits, self.exchange, language=card.language)
             return BlockCardStack(upper, card.ats) if end.level is Level.BLOCKS else upper
 
-        return Door(end, make_stack, self.app_loop, self._notify, uid=uid, recorder=recorder)
+        def reopen() -> CardEnd:
+            again = open_card(name, identity)
+            return again if recorder is None else TappedCard(again, recorder)
+
+        return Door(
+            end,
+            make_stack,
+            self.app_loop,
+            self._notify,
+            uid=uid,
+            recorder=recorder,
+            oversight=self._oversight,
+            reopen=reopen,
+        )
 
     def _record(self, path: Path, end: CardEnd, uid: bytes) -> Recorder:
         card, exchange = self.card, self.exchange

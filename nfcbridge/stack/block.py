@@ -66,6 +66,11 @@ class BlockCardStack:
         return events
 
     @property
+    def commands(self) -> int:
+        """How many APDUs it has received; a presence check sends none."""
+        return self.upper.commands
+
+    @property
     def owes_reply(self) -> bool:
         """The reader waits for us, silently: a command is held and no S(WTX) is under way."""
         return self.upper.owes_reply and self.link.next_deadline() is not None

@@ -100,6 +100,9 @@ class CardStack:
         card: the limits in the CC.
         exchange: the times and policies of the one outstanding request.
         language: the language code of the Text records that it writes.
+
+    Attributes:
+        commands: how many APDUs it has received; a presence check sends none.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class CardStack:
         self.tag = Type4Card(self.config, exchange.idle)
         self.exchange = Exchange(exchange)
         self.frame_size = DEFAULT_FRAME_SIZE
+        self.commands = 0
         self._language = language
         self._sizes: list[tuple[int, int]] = []  # octets of (command, response) since the write began
         self._command_size = 0
@@ -124,6 +128,7 @@ class CardStack:
     def receive(self, apdu: bytes, now: float) -> list[Event]:
         """Take one command APDU; its response is the SendFrame in what this or a later call returns."""
         events = self._timers(now)
+        self.commands += 1
         self._command_size = len(apdu)
         self._held = None  # a new command: nobody waits for the response of the last one
         if self.exchange.state is State.PROCESSING and self.tag.reads_ndef_file(apdu):
