@@ -11,6 +11,7 @@ Exit codes, everywhere (`nfcbridge.cli.errors`): 0 done, 1 a status of 400 or mo
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final, NamedTuple
 
 import click
@@ -66,4 +67,7 @@ def nfcbridge() -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. The console script calls this."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What a phone wrote must not end a server whose terminal has no such character.
+        sys.stdout.reconfigure(errors="backslashreplace")
     return run_command(nfcbridge, sys.argv[1:] if args is None else args)

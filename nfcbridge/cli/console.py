@@ -6,7 +6,6 @@ to paint on the operator's terminal.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -15,6 +14,7 @@ from typing import Final
 import click
 import msgspec
 
+from nfcbridge.cli.errors import drop_output
 from nfcbridge.server import events as told
 from nfcbridge.server.events import EmulatorEvent
 
@@ -62,6 +62,9 @@ class Console:
         quiet: alerts alone, on stderr.
         json: a JSON object a line.
         show_link: the link's name stands in each line: there is more than one.
+
+    Attributes:
+        lost: lines that could not be written, to a full disk for one. The server goes on, and the next may find room.
     """
 
     def __init__(self, *, quiet: bool, json: bool, show_link: bool) -> None:
@@ -69,6 +72,7 @@ class Console:
         self._json = json
         self._show_link = show_link
         self._stdout_open = True
+        self.lost = 0
         # Whether it is a terminal click sees for itself. The colours need no more than click, unlike those of `demo`.
         self._coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         # Events have the time of the monotonic clock; people have that of the wall.
@@ -78,7 +82,7 @@ class Console:
         """Print an event as one line."""
         if self._quiet:
             if isinstance(event, ALERTS):
-                click.echo(self._line(event), err=True)
+                self._print_alert(self._line(event))
         else:
             self.print_line(msgspec.json.encode(event).decode() if self._json else self._line(event))
 
@@ -90,9 +94,20 @@ class Console:
             click.echo(line)
         except BrokenPipeError:
             self._stdout_open = False
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, sys.stdout.fileno())  # the interpreter flushes stdout when it ends, and must not fail then
-            os.close(nothing)
+            drop_output()
+        except OSError:
+            self.lost += 1
+
+    def close(self) -> None:
+        """Forget what could not be written; it would be tried again when the program ends."""
+        if self.lost:
+            drop_output()
+
+    def _print_alert(self, line: str) -> None:
+        try:
+            click.echo(line, err=True)
+        except OSError:
+            self.lost += 1
 
     def _line(self, event: EmulatorEvent) -> str:
         clock = self._wall + event.t

@@ -5,8 +5,12 @@ half along, click's usage errors get the command whose `--help` tells more. A tr
 the program alone.
 """
 
+import errno
+import os
+import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import Final
 
 import click
 
@@ -21,6 +25,10 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command line, a file or a setting of it
     LINK = 3  # the link, the device behind it, or what it sent
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT, as the shell itself reports it
+
+
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What the operating system says of an output that is on a full disk, or at a terminal that is gone."""
 
 
 def run_command(command: click.Command, args: Sequence[str]) -> int:
@@ -60,10 +68,21 @@ def report_own(exc: NfcBridgeError) -> ExitCode:
 
 def report_system(exc: OSError) -> ExitCode:
     """Report a file that cannot be used. Anything else of the operating system should have been translated."""
-    if exc.filename is None:
+    if exc.filename is not None:
+        print_error(f"{exc.filename}: {exc.strerror}; check the path and who may use it")
+    elif exc.errno in UNWRITABLE:
+        drop_output()
+        print_error(f"the output cannot be written: {exc.strerror}; make room there, or write it elsewhere")
+    else:
         raise exc
-    print_error(f"{exc.filename}: {exc.strerror}; check the path and who may use it")
     return ExitCode.USAGE
+
+
+def drop_output() -> None:
+    """Let stdout lead nowhere from now on: the interpreter flushes it when it ends, and must not fail then."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
 
 
 def print_error(message: str) -> None:

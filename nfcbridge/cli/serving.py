@@ -104,8 +104,9 @@ def run(settings: ServeSettings) -> int:
                     console.print_event(event)
         except KeyboardInterrupt:
             return ExitCode.DONE
-    if events.lost:
-        print_warning(f"{events.lost} events were not shown: the terminal did not take them in time")
+    console.close()
+    if lost := events.lost + console.lost:
+        print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
     return ExitCode.DONE
 
 

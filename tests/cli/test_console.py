@@ -1,20 +1,24 @@
 """What `serve` prints: one line an event, and nothing that a phone wrote reaches the terminal as a command."""
 
 import contextlib
+import errno
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from nfcbridge.cli import console as console_module
 from nfcbridge.cli.console import Console, EventQueue, describe_event, escape_controls
 from nfcbridge.server import events as told
 from nfcbridge.server.events import EmulatorEvent
+from tests.cli.in_terminal import environment
 
 LINK = "udp:127.0.0.1:54321"
 
@@ -175,6 +179,43 @@ def test_events_past_the_limit_are_counted_and_dropped(monkeypatch: pytest.Monke
     assert queue.lost == 1
     queue.stop()
     assert [event.t for event in iter(queue.get, None)] == [0.0, 1.0]
+
+
+def test_lines_that_a_full_disk_does_not_take_are_counted_and_the_next_ones_tried() -> None:
+    program = (
+        "import os, sys\n"
+        "from nfcbridge.cli.console import Console\n"
+        "console = Console(quiet=False, json=False, show_link=False)\n"
+        "console.print_line('lost')\n"
+        "console.print_line('lost')\n"
+        "os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), 1)\n"
+        "console.print_line('kept')\n"
+        "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+        "console.print_line('lost')\n"
+        "console.close()\n"
+        "sys.exit(console.lost)\n"
+    )
+    with Path("/dev/full").open("wb") as full, tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "out"
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=environment(),
+        )
+        assert file.read_text().endswith("kept\n")
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
+def test_an_alert_that_stderr_does_not_take_does_not_end_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_line: str, *, err: bool) -> None:
+        raise OSError(errno.ENOSPC if err else 0, "refused")
+
+    quiet = console(quiet=True)
+    monkeypatch.setattr(click, "echo", refuse)
+    quiet.print_event(told.LinkFailed(1.0, LINK, "pull and plug it"))
+    assert quiet.lost == 1
 
 
 def test_a_reader_of_stdout_that_leaves_does_not_end_the_server(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The lazy group: what `--help` costs, and which errors become which exit code."""
 
 import errno
+import io
 import os
 import resource
 import subprocess
@@ -22,6 +23,7 @@ from nfcbridge.errors import (
     ResponseError,
     TraceError,
 )
+from tests.cli.in_terminal import PROGRAM, environment
 
 HELP_LIMIT = 0.1
 """Seconds that `--help` may take."""
@@ -191,6 +193,33 @@ def test_a_file_that_cannot_be_used_is_named(capsys: pytest.CaptureFixture[str])
 def test_an_error_of_the_system_without_a_file_keeps_its_traceback() -> None:
     with pytest.raises(OSError, match="too many"):
         run_command(command_that_raises(OSError(errno.EMFILE, "too many open files")), [])
+
+
+@pytest.mark.parametrize("command", ["--help", "links", "demo"])
+def test_an_output_on_a_full_disk_is_an_error_of_one_line(command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, command], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment()
+        )
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr == (
+        "nfcbridge: error: the output cannot be written: No space left on device; "
+        "make room there, or write it elsewhere\n"
+    )
+
+
+def test_what_a_terminal_has_no_character_for_is_shown_as_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    octets = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(octets, encoding="latin-1"))
+    main(["--version"])
+    print("/größe €", flush=True)  # noqa: T201 - what a phone wrote
+    assert octets.getvalue().endswith("/größe \\u20ac\n".encode("latin-1"))
+
+
+def test_without_a_stdout_commands_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["--version"]) == ExitCode.DONE
+    assert main(["links"]) == ExitCode.DONE
 
 
 def test_a_reader_of_stdout_that_leaves_ends_the_command_without_a_word(tmp_path: Path) -> None:

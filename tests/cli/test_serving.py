@@ -217,6 +217,25 @@ def test_it_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> Non
     assert "Traceback" not in server.err
 
 
+def test_a_full_disk_below_its_output_does_not_end_it() -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(
+            [*PROGRAM, "serve", "--dev", *ANY_PORTS], stdout=full, stderr=subprocess.PIPE, text=True, cwd=PROJECT
+        ) as process,
+    ):
+        try:
+            assert process.stderr is not None
+            # It is printed when all is open, just before the lines that are lost.
+            assert "--dev" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=STOP_TIMEOUT)
+        finally:
+            process.kill()
+    assert process.returncode == ExitCode.DONE
+    assert err.startswith("nfcbridge: warning: 2 events were not shown: ")
+
+
 def test_a_signal_ends_a_start_that_takes_long(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import asyncio\n"
