@@ -40,8 +40,11 @@ MAX_STEPS: Final = 1_000
 MAX_STEPS_IN_ALL: Final = 20_160
 # Tags that a scenario brings along.
 MAX_TAGS: Final = 100
+# Characters of a title, and of a name: the interface allows a user so many.
+MAX_TITLE: Final = 80
+MAX_NAME: Final = 255
 
-_Text = Annotated[str, msgspec.Meta(max_length=255)]
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 _INPUTS: Final[dict[str, type[AnyInput]]] = {kind.__struct_config__.tag: kind for kind in get_args(AnyInput)}
 _FAULT: Final = "fault"
 
@@ -91,7 +94,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TITLE)]
     repeat: Annotated[int, msgspec.Meta(ge=1, le=MAX_STEPS_IN_ALL)] = 1
 
 

@@ -17,7 +17,6 @@ from nfcbridge.charger.point.point import ChargePoint
 from nfcbridge.charger.point.reader_states import Outcome
 from nfcbridge.charger.point.settings import PointSettings
 from nfcbridge.charger.point.transaction import Owner
-from nfcbridge.errors import ConfigError
 from tests.charger.point.made import JENNY, POOL, STRANGER, charging_point, last_state, new_point, of, stamp
 
 FREE = PointSettings(free_charging=True)
@@ -240,26 +239,3 @@ def test_a_vehicle_that_stops_stays_authorized() -> None:
     point.handle(Stop(), 1.0)
     assert point.state(1.0).auth_state == "authorized_for_charging"
     assert last_state(point.handle(Charge(), 2.0)).ocpp_state == "charging"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"current_limit": -0.001},
-        {"current_limit": float("nan")},
-        {"current_limit": float("inf")},
-        {"schuko_limit": -1.0},
-        {"phases": 0},
-        {"phases": 4},
-        {"authorization_timeout": 0.0},
-        {"authorization_timeout": float("inf")},
-    ],
-)
-def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
-        PointSettings(**wrong)  # type: ignore[arg-type]
-
-
-def test_the_bounds_of_settings_are_allowed() -> None:
-    for phases in (1, 2, 3):
-        assert PointSettings(current_limit=0.0, phases=phases, authorization_timeout=0.001).phases == phases

@@ -97,6 +97,7 @@ def test_a_driven_clock_waits_for_nothing_but_what_is_due(real: Real) -> None:
     assert clock.real_delay(0.001) is None
     clock.advance(1)
     assert clock.real_delay(0.001) == 0.0
+    assert clock.real_delay(1.0) == 0.0
 
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, MAX_SPEED + 0.001, float("inf"), float("nan")])
@@ -119,6 +120,13 @@ def test_an_advance_out_of_bounds_changes_nothing(real: Real, seconds: float) ->
     assert clock.simulated() == 0.0
 
 
+def test_the_bounds_of_an_advance_are_allowed(real: Real) -> None:
+    clock = made(real)
+    clock.advance(0)
+    clock.advance(MAX_DURATION)
+    assert clock.simulated() == MAX_DURATION
+
+
 def test_all_advances_together_are_a_hundred_years_at_most(real: Real) -> None:
     clock = made(real)
     for _ in range(100):
@@ -133,6 +141,12 @@ def test_a_year_at_full_speed_has_a_date(real: Real) -> None:
     clock = made(real, speed=MAX_SPEED)
     real.seconds += MAX_DURATION
     assert clock.timestamp(clock.simulated()).startswith("5627-")
+
+
+def test_by_default_time_is_real(real: Real) -> None:
+    clock = ChargerClock(monotonic=real, wall=lambda: SAMPLE)
+    real.seconds += 61
+    assert (clock.controller(), clock.simulated()) == (61.0, 61.0)
 
 
 def test_by_default_the_computer_is_asked() -> None:

@@ -12,7 +12,7 @@ from nfcbridge.charger.point.effects import (
     TransactionStarted,
 )
 from nfcbridge.charger.point.hmi import HmiState
-from nfcbridge.charger.point.inputs import Charge, Error, Plug, PowerCycle, Swipe, Unplug
+from nfcbridge.charger.point.inputs import AnyInput, Charge, Error, Plug, PowerCycle, Swipe, Unplug
 from nfcbridge.charger.point.messages import MessageName
 from nfcbridge.charger.point.reader_states import Outcome
 from nfcbridge.charger.point.settings import PointSettings
@@ -93,6 +93,26 @@ def test_the_end_of_a_transaction_is_forgotten_too() -> None:
     assert point.state(10.0).ocpp_state == "finishing"
     point.handle(PowerCycle(), 11.0)
     assert last_state(point.handle_timer(16.0)).ocpp_state == "preparing"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ([], "available a ready"),
+        ([Swipe(JENNY)], "available a ready"),
+        ([Plug()], "preparing b connected"),
+        ([Plug(), Swipe(JENNY)], "preparing b connected"),
+        ([Plug(), Swipe(JENNY), Swipe(JENNY)], "preparing b connected"),
+    ],
+)
+def test_afterwards_nobody_is_authorized_and_the_vehicle_is_where_it_was(inputs: list[AnyInput], expected: str) -> None:
+    point = new_point()
+    for happened in [*inputs, PowerCycle()]:
+        point.handle(happened, 0.0)
+    point.handle_timer(10.0)
+    state = point.state(10.0)
+    assert f"{state.ocpp_state} {state.type2_state} {state.hmi}" == expected
+    assert state.auth_state == "not_authorized_for_charging"
 
 
 def test_a_rejection_is_not_shown_after_it() -> None:

@@ -88,6 +88,11 @@ def test_rfid_only_takes_the_tag_away_also_from_a_phone_that_is_served() -> None
     assert swipe(point, 3.0) is Outcome.ACCEPTED
 
 
+def test_rfid_only_takes_the_tag_away_while_nobody_is_served() -> None:
+    effects = new_point().configure(RFID_ONLY, 2.0)
+    assert effects == [ReaderChanged(2.0, ReaderState.RFID_ONLY, tag_present=False)]
+
+
 def test_hybrid_brings_it_back() -> None:
     point = new_point(RFID_ONLY)
     effects = point.configure(PointSettings(), 1.0)

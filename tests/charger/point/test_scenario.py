@@ -110,6 +110,19 @@ def test_a_scenario_of_one_round_needs_no_every() -> None:
     assert (scenario.rounds, scenario.every, scenario.whitelist) == (1, 5.0, ())
 
 
+def test_a_tag_is_an_rfid_card_of_nobody_unless_the_file_says_more() -> None:
+    (tag,) = parsed('title = "x"\n[[whitelist]]\nid = "a"\n' + STEP).whitelist
+    assert (tag.type, tag.name, tag.user) == ("RFID", "", "")
+
+
+@pytest.mark.parametrize(
+    ("limit", "head"), [(80, 'title = "{}"\n'), (255, 'title = "x"\n[[whitelist]]\nid = "a"\nuser = "{}"\n')]
+)
+def test_texts_have_a_bound(limit: int, head: str) -> None:
+    parsed(head.format("x" * limit) + STEP)
+    assert f"of length <= {limit}" in fault_of(head.format("x" * (limit + 1)) + STEP)
+
+
 # Line of the fault -> what is told there.
 FAULTS = [
     # The head.

@@ -84,6 +84,15 @@ def test_what_time_brings_about_happens_between_the_steps() -> None:
     assert of(PairingChanged, effects) == [PairingChanged(60.0, enabled=True), PairingChanged(120.0, enabled=False)]
 
 
+def test_effects_are_told_in_the_order_of_their_times_also_around_a_fault() -> None:
+    simulation = simulated(
+        'title = "x"\n[[step]]\nat = 0\ndo = "power-cycle"\n[[step]]\nat = 60\ndo = "fault"\nfault = "next=500"\n'
+    )
+    times = [effect.t for effect in simulation.handle_timer(500.0)]
+    assert times == sorted(times)
+    assert {0.0, 5.0, 60.0} == set(times)
+
+
 def test_what_is_due_at_the_time_of_a_step_comes_first() -> None:
     simulation = simulated(
         'title = "x"\n[[step]]\nat = 0\ndo = "pair"\n[[step]]\nat = 60\ndo = "swipe"\nid = "04a1b2c3d4e580"\n'

@@ -8,7 +8,6 @@ from nfcbridge.charger.point.inputs import (
     AnyInput,
     Charge,
     Error,
-    Input,
     Plug,
     PowerCycle,
     Socket,
@@ -17,7 +16,7 @@ from nfcbridge.charger.point.inputs import (
     Unplug,
 )
 from nfcbridge.charger.point.messages import MessageName
-from nfcbridge.charger.point.phases import PHASES, VEHICLES, Phase, Turn, Vehicle, next_phase
+from nfcbridge.charger.point.phases import PHASES, Phase, Turn, next_phase
 from nfcbridge.charger.point.settings import PointSettings
 from nfcbridge.errors import LocalProtocolError
 from tests.charger.point.made import JENNY, POOL, charging_point, last_state, new_point, of
@@ -144,29 +143,33 @@ def test_the_sample_of_the_reference_is_reached() -> None:
     assert told["transaction"]["userName"] == "Jenny"
 
 
-@pytest.mark.parametrize("vehicle", list(Vehicle))
-@pytest.mark.parametrize("happened", [Plug(), Unplug(), Charge(), Stop()])
-def test_every_input_of_a_vehicle_is_in_the_table_or_refused_without_a_change(
-    vehicle: Vehicle, happened: Plug | Unplug | Charge | Stop
-) -> None:
-    ways: dict[Vehicle, list[AnyInput]] = {
-        Vehicle.NONE: [],
-        Vehicle.WAITS: [Plug()],
-        Vehicle.ASKS: [Plug(), Charge()],
-        Vehicle.ASKS_VENTILATED: [Plug(), Charge(ventilation=True)],
-    }
-    kind: type[Input] = type(happened)
+# State before -> what plug, charge, charge with ventilation, stop and unplug make of it; "-": refused.
+VEHICLE_STATES = {"a": "b----", "b": "-cdba", "c": "-cdba", "d": "-cdba"}
+WAYS: dict[str, list[AnyInput]] = {
+    "a": [],
+    "b": [Plug()],
+    "c": [Plug(), Charge()],
+    "d": [Plug(), Charge(ventilation=True)],
+}
+STEPS: list[AnyInput] = [Plug(), Charge(), Charge(ventilation=True), Stop(), Unplug()]
+
+
+@pytest.mark.parametrize("before", "abcd")
+@pytest.mark.parametrize("place", range(5))
+def test_a_vehicle_goes_from_state_to_state_or_is_refused_without_a_change(before: str, place: int) -> None:
     point = new_point()
-    for step in ways[vehicle]:
-        point.handle(step, 0.0)
-    before = point.state(0.0)
-    if (vehicle, kind) in VEHICLES:
+    for happened in WAYS[before]:
         point.handle(happened, 0.0)
-        return
-    with pytest.raises(LocalProtocolError, match=r"first$"):
-        point.handle(happened, 0.0)
-    assert point.state(0.0) == before
-    assert point.handle_timer(0.0) == []
+    told = point.state(0.0)
+    after = VEHICLE_STATES[before][place]
+    if after == "-":
+        with pytest.raises(LocalProtocolError, match=r"first$"):
+            point.handle(STEPS[place], 0.0)
+        assert point.state(0.0) == told
+        assert point.handle_timer(0.0) == []
+    else:
+        point.handle(STEPS[place], 0.0)
+        assert point.state(0.0).type2_state == after
 
 
 def test_who_is_refused_reads_what_can_be_done() -> None:
