@@ -89,7 +89,9 @@ class Web:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["path"]
-        if path not in FILES and path != DOCUMENT:
+        if path == "*" and scope["method"] == "OPTIONS":
+            await respond_empty(send, HTTPStatus.NO_CONTENT, [])  # of the server as a whole there is nothing to tell
+        elif path not in FILES and path != DOCUMENT:
             await self._core(scope, receive, send)
         elif scope["method"] in {"GET", "HEAD"}:
             await self._send(scope, send, self._load(path))

@@ -1,28 +1,25 @@
 """The HTTP door: uvicorn inside the application's loop.
 
 httptools reads HTTP here, not h11: in the same memory it serves 2.7 times as many requests, and a card that shares the
-process waits for its answer 1 ms instead of 25 ms while HTTP is busy (p99). It sets no limit to the head of a request,
-so this does. The loop is asyncio's own: uvloop takes 2 MiB more and lets the card wait longer.
+process waits for its answer 1 ms instead of 25 ms while HTTP is busy (p99). It sets no limits, so `connection` and
+`listener` do. The loop is asyncio's own: uvloop takes 2 MiB more and lets the card wait longer.
 """
 
 import asyncio
 import contextlib
 import errno
-import logging
 import socket
 from collections.abc import Iterator
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from nfcbridge.dispatch import App, Receive, Report, Scope, Send, log_problem
 from nfcbridge.errors import LinkError
+from nfcbridge.server.connection import KEEP_ALIVE, Connection
+from nfcbridge.server.listener import Listener
 
-# Octets of a request line with its header fields, counted from the second read on (asyncio reads 262,144 at most). A
-# query of 4,000 characters may be percent-encoded, 12 octets each.
-MAX_HEAD: Final = 65_536
 # Connections waiting to be accepted.
 BACKLOG: Final = 128
 # Seconds that requests may go on once the server stops; then their connections are cut, which an application sees as
@@ -31,12 +28,6 @@ GRACE: Final = 0.8
 CUT_GRACE: Final = 0.3
 # Seconds that all of it takes at most.
 STOP_TIMEOUT: Final = GRACE + 2 * CUT_GRACE
-
-# What uvicorn says of single connections: a broken request is its sender's news, and what the application did wrong is
-# reported. Whoever wants to read it nevertheless gives this logger a handler.
-_logger = logging.getLogger(__name__)
-_logger.addHandler(logging.NullHandler())
-_logger.setLevel(logging.WARNING)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -67,49 +58,26 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _BoundedHttp(HttpToolsProtocol):
-    """One connection, with an end to the head of a request."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, whatever uvicorn gives
-        super().__init__(*args, **kwargs)
-        self.logger = _logger
-        self._in_head = False
-        self._head = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Take octets from the network."""
-        was_in_head = self._in_head
-        super().data_received(data)
-        if was_in_head and self._in_head:
-            self._head += len(data)
-            if self._head > MAX_HEAD and not self.transport.is_closing():
-                self.transport.write(
-                    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                )
-                self.transport.close()
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self._in_head = True
-        self._head = 0
-
-    def on_headers_complete(self) -> None:
-        """The head of a request is complete."""
-        self._in_head = False
-        super().on_headers_complete()
-
-
 class _Uvicorn(uvicorn.Server):
     """uvicorn that tells when it listens, and leaves the signals of the process alone."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, ssl_context: SSLContext | None) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._ssl_context = ssl_context
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # uvicorn's own would leave the number of connections to whoever connects.
+        self.servers = []
+        for listening in sockets or ():
+            listener = Listener(listening, self._make_connection, self.server_state, self._ssl_context)
+            listener.start()
+            self.servers.append(cast("asyncio.Server", listener))
+        self.started = True
         self.ready.set()
+
+    def _make_connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state={})
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -155,10 +123,10 @@ class HttpServer:
 
     async def start(self) -> None:
         """Begin to accept connections."""
-        context = self._ssl_context
         config = uvicorn.Config(
             self._call,
-            http=_BoundedHttp,
+            http=Connection,
+            timeout_keep_alive=KEEP_ALIVE,
             ws="none",
             loop="none",
             lifespan="off",
@@ -168,9 +136,8 @@ class HttpServer:
             # A header of the request decides nothing here, least of all who the client is: back-off counts by it.
             proxy_headers=False,
             server_header=False,
-            ssl_context_factory=None if context is None else lambda _config, _default: context,
         )
-        self._server = _Uvicorn(config)
+        self._server = _Uvicorn(config, self._ssl_context)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]))
         await self._server.ready.wait()
 

@@ -104,6 +104,11 @@ def test_a_page_can_only_be_read(web: Core, path: str) -> None:
         assert reply.content == {"success": False, "cause": "method not allowed"}
 
 
+def test_options_of_no_path_in_particular_tells_that_the_server_is_there(web: Core) -> None:
+    assert web.call("OPTIONS", "*").status == 204
+    assert web.call("GET", "*").status == 401
+
+
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/", "/v1/docs/", "/v1/docs/../docs", "/v1/docs/web.py", "/docs", "//", "/v1/openapi.json/"]
 )

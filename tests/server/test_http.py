@@ -1,25 +1,24 @@
 """The HTTP door, asked by httpx2 and by octets on a socket."""
 
 import asyncio
-import datetime as dt
 import errno
 import socket
-import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from nfcbridge.charger import Controller, FixedPasswords, Role, create_app
+from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.errors import LinkError
 from nfcbridge.server import apploop, http
 from nfcbridge.server.apploop import AppLoop
-from nfcbridge.server.http import MAX_HEAD, HttpServer, bind
+from nfcbridge.server.http import HttpServer, bind
 from tests.server.apps import Lively
+from tests.server.tls import client_context, server_context
 
 # Seconds after which a test has failed.
 SOON = 10.0
@@ -113,85 +112,21 @@ def test_a_server_that_was_not_started_stops_at_once() -> None:
         asyncio.run(HttpServer(Lively(), listener, state={}).stop())
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "certificate.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
-
-
-def test_https_is_served_with_the_given_context(loop: AppLoop, certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server = loop.serve_http("127.0.0.1", 0, ssl_context=context)
+def test_https_is_served_with_the_given_context(loop: AppLoop) -> None:
+    server = loop.serve_http("127.0.0.1", 0, ssl_context=server_context())
     assert server.url == f"https://127.0.0.1:{server.port}"
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    assert httpx2.get(f"https://localhost:{server.port}/x", verify=trusting).json() == {"ok": True}
+    assert httpx2.get(f"https://localhost:{server.port}/x", verify=client_context()).json() == {"ok": True}
 
 
-# Bounds
+def test_another_application_may_be_served_over_http_in_the_same_lifespan(loop: AppLoop, app: Lively) -> None:
+    async def around(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path"] += "/around"
+        await app(scope, receive, send)
 
-
-def test_a_head_of_the_largest_size_is_waited_for_and_one_octet_more_is_431(server: HttpServer) -> None:
-    first = b"GET /x HTTP/1.1\r\nhost: a\r\nx: "
-    with connect(server) as connection:
-        connection.sendall(first)
-        # The first read is not counted: wait until it was read, by an answer on another connection of the same loop.
-        httpx2.get(f"{server.url}/x")
-        connection.sendall(b"a" * MAX_HEAD)
-        httpx2.get(f"{server.url}/x")
-        connection.settimeout(0.0)
-        with pytest.raises(BlockingIOError):
-            connection.recv(1)
-        connection.settimeout(SOON)
-        connection.sendall(b"a")
-        assert read_to_the_end(connection).startswith(b"HTTP/1.1 431 ")
-
-
-def test_a_head_that_is_broken_and_too_large_has_one_answer(server: HttpServer) -> None:
-    with connect(server) as connection:
-        connection.sendall(b"GET /x HTTP/1.1\r\nx: ")
-        httpx2.get(f"{server.url}/x")
-        connection.sendall(b"a" * MAX_HEAD + b"\0")
-        octets = read_to_the_end(connection)
-    assert octets.startswith(b"HTTP/1.1 400 ")
-    assert octets.count(b"HTTP/1.1") == 1
-
-
-def test_a_head_that_comes_in_pieces_is_read(server: HttpServer) -> None:
-    with connect(server) as connection:
-        for piece in (b"GET /x HTTP/1.1\r\n", b"host: a\r\n", b"connection: close\r\n\r\n"):
-            connection.sendall(piece)
-            httpx2.get(f"{server.url}/x")
-        assert b'{"ok":true}' in read_to_the_end(connection)
-
-
-def test_a_body_is_not_counted_to_the_head(server: HttpServer) -> None:
-    with httpx2.Client(base_url=server.url) as client:
-        assert client.post("/x", content=b"a" * (2 * MAX_HEAD)).status_code == 200
-        assert client.get("/x").status_code == 200
+    server = loop.serve_http("127.0.0.1", 0, app=around)
+    assert httpx2.get(f"{server.url}/x").status_code == 200
+    assert (app.scopes[0]["path"], app.scopes[0]["state"]) == ("/x/around", {"name": "lively"})
+    assert app.log == ["lifespan.startup"]
 
 
 # Addresses that cannot be had
