@@ -186,6 +186,7 @@ def test_a_password_that_another_process_sets_logs_out_who_has_that_role(
 ) -> None:
     monkeypatch.setattr("nfcbridge.charger.controller.LOOK_FOR_PASSWORDS", 0.0)
     with closing(open_store(tmp_path)) as store:
+        store.set_password(OPERATOR, "old")
         controller = Controller(store=store)
         sessions = controller.sessions
         operator, user = (sessions.open(role, controller.clock()) for role in (OPERATOR, Role.USER))
