@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
 from urllib.parse import unquote
 
 from nfcbridge.client.phone import Phone
+from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.links import open_reader
 from nfcbridge.server.emulator import Emulator
 from nfcbridge.server.events import ApplicationFailed, EmulatorEvent
@@ -79,6 +80,10 @@ class Door(Protocol):
         """
         ...
 
+    def act(self, step: str) -> None:
+        """Let something happen that is no request, see `World.act`."""
+        ...
+
 
 def below_base(path: str) -> str:
     """The path as HTTP wants it."""
@@ -97,6 +102,7 @@ class CoreDoor:
     _hosts = ("192.0.2.1", "192.0.2.2")
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self._app = world.app
         self._runner = asyncio.Runner()
         self._inbox: asyncio.Queue[Any] = asyncio.Queue()
@@ -161,6 +167,13 @@ class CoreDoor:
         }
         return self._runner.run(self._exchange(scope, octets))
 
+    def act(self, step: str) -> None:
+        """See `Door`."""
+        self._runner.run(self._act(step))
+
+    async def _act(self, step: str) -> None:
+        self._world.act(step)
+
     async def _exchange(self, scope: dict[str, Any], octets: bytes) -> Reply:
         sent: list[Any] = []
         inbox: asyncio.Queue[Any] = asyncio.Queue()
@@ -184,9 +197,23 @@ class _Served:
     http: ClassVar[str | None] = None
 
     def __init__(self, world: World) -> None:
+        self._world = world
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.failures: list[str] = []
-        self.emulator = Emulator(world.app, self.links, base_path=BASE, http=self.http, on_event=self._note_failure)
+        self.emulator = Emulator(self._serve, self.links, base_path=BASE, http=self.http, on_event=self._note_failure)
         self.open = ExitStack()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._world.app(scope, receive, send)
+
+    def act(self, step: str) -> None:
+        """See `Door`."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._act(step), self._loop).result(PATIENCE)
+
+    async def _act(self, step: str) -> None:
+        self._world.act(step)
 
     def _note_failure(self, event: EmulatorEvent) -> None:
         if isinstance(event, ApplicationFailed):

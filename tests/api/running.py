@@ -40,7 +40,7 @@ class Run:
         """Every line, also after one that failed: what is wrong, by name of the case."""
         for row in self._group.rows:
             if isinstance(row, Step):
-                self._world.act(row.words)
+                self._door.act(row.words)
             else:
                 self.problems[row.name] = self._try(row)
         return self.problems
@@ -64,9 +64,9 @@ class Run:
         if who not in PASSWORDS:
             return fill(who, self._names)
         session, used = self._sessions.get(who, ("", float("-inf")))
-        if self._world.now - used >= SESSION_TIMEOUT:
+        if self._world.now() - used >= SESSION_TIMEOUT:
             session = log_in(self._door, who)
-        self._sessions[who] = (session, self._world.now)
+        self._sessions[who] = (session, self._world.now())
         return session
 
     def problems_of(self, case: Case, reply: Reply) -> list[str]:

@@ -56,7 +56,7 @@ class Step:
     """Something that happens between requests."""
 
     place: str
-    words: list[str]
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def parse(text: str, file: str) -> list[Group]:
         elif not groups:
             raise ValueError(f"{place}: a line before the first group")
         elif line.startswith("> "):
-            groups[-1].rows.append(Step(place, line[2:].split()))
+            groups[-1].rows.append(Step(place, line[2:]))
         else:
             groups[-1].rows.append(_parse_case(line, place))
     for group in groups:

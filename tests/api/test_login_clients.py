@@ -66,16 +66,16 @@ def test_waiting_is_the_same_for_users_that_are_not_there(door: Door) -> None:
     assert [door.call("POST", "/login", body=body).status for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_an_attempt_during_the_wait_does_not_prolong_it(door: Door, world: World) -> None:
+def test_an_attempt_during_the_wait_does_not_prolong_it(door: Door) -> None:
     fail(door, 5)
     for _ in range(9):
-        world.act(["advance", "0.1"])
+        door.act("advance 0.1")
         assert attempt(door, "", plain="wrong").status == 429
-    world.act(["advance", "0.2"])
+    door.act("advance 0.2")
     assert attempt(door, token_of(door)).status == 200
 
 
-def test_the_wait_doubles_up_to_a_minute_and_http_says_how_long(door: Door, world: World) -> None:
+def test_the_wait_doubles_up_to_a_minute_and_http_says_how_long(door: Door) -> None:
     waits = [1, 2, 4, 8, 16, 32, 60, 60]
     fail(door, 4)
     for wait in waits:
@@ -87,9 +87,9 @@ def test_the_wait_doubles_up_to_a_minute_and_http_says_how_long(door: Door, worl
             assert refused.content == {"logged_in": False, "message": refused.content["message"]}
         else:
             assert refused.octets == b""
-        world.act(["advance", str(wait - 0.1)])
+        door.act(f"advance {wait - 0.1}")
         assert attempt(door, token_of(door)).status == 429
-        world.act(["advance", "0.1"])
+        door.act("advance 0.1")
     assert attempt(door, token_of(door)).status == 200
 
 

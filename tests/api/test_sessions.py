@@ -26,7 +26,7 @@ class Strangers:
     def __init__(self, world: World, door: Door) -> None:
         self.door = door
         expired = log_in(door, "manufacturer")
-        world.act(["advance", str(SESSION_TIMEOUT + 0.1)])
+        door.act(f"advance {SESSION_TIMEOUT + 0.1}")
         ended = log_in(door, "manufacturer")
         assert door.call("POST", "/logout", session=ended).status == 200
         self.sessions = {
@@ -91,7 +91,7 @@ def test_a_session_is_good_and_renewed_at_both_doors(world: World) -> None:
         over_nfc, over_http = door.call, door.clients.call
         session = log_in(door, "user")
         for call in (over_http, over_nfc, over_http):
-            world.act(["advance", str(SESSION_TIMEOUT - 0.1)])
+            door.act(f"advance {SESSION_TIMEOUT - 0.1}")
             assert call("GET", "/system_state", session=session).status == 200
         assert over_http("POST", "/logout", session=session).status == 200
         assert over_nfc("GET", "/system_state", session=session).status == 401

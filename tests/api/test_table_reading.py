@@ -24,7 +24,7 @@ def test_a_line_is_a_case_or_a_step() -> None:
     assert (group.name, group.role) == ("users", "operator")
     assert group.rows == [
         Case("none", "users:4", None, "GET", "/users", "", 200, '{"users": []}'),
-        Step("users:5", ["advance", "61"]),
+        Step("users:5", "advance 61"),
         Case("as the user", "users:6", "user", "POST", "/users", '{"a|b": "x"}', 403, USUAL),
     ]
 
@@ -63,7 +63,8 @@ class CannedDoor:
     tells_errors: ClassVar = True
     reply = Reply(200, b"{}", {})
 
-    def __init__(self, _world: World) -> None:
+    def __init__(self, world: World) -> None:
+        self.act = world.act
         self.sent: list[tuple[str, str, str | None, str | bytes]] = []
 
     def __enter__(self) -> Self:
@@ -142,4 +143,4 @@ def test_who_calls_is_what_is_sent_as_the_authorization(world: World) -> None:
 
 def test_a_step_that_is_none_is_a_fault(world: World) -> None:
     with pytest.raises(ValueError, match="no such step: fly away"):
-        Run(world, CannedDoor(world), Group("g", "nobody", [Step("t:1", ["fly", "away"])])).run()
+        Run(world, CannedDoor(world), Group("g", "nobody", [Step("t:1", "fly away")])).run()
