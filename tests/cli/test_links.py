@@ -10,6 +10,7 @@ from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.links import print_list
 from nfcbridge.links import LINKS
+from tests.cli.in_terminal import PROJECT
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -46,6 +47,18 @@ def test_where_nothing_is_missing_nothing_is_said_of_it(
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/sbin/{name}")
     assert len(lines_of(capsys)) == 1 + len(LINKS)
+
+
+def test_the_list_for_people_without_hardware_has_the_links_there_are() -> None:
+    text = (PROJECT / "hardware" / "README.md").read_text().partition("## Planned")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("`"): (row[2], row[3]) for row in rows}
+    assert listed.pop("faulty") == ("as the link inside", "as the link inside")
+    assert listed == {
+        name: ("yes" if kind.card else "no", "yes" if kind.reader else "no")
+        for name, kind in LINKS.items()
+        if name != "faulty"
+    }
 
 
 def test_on_a_narrow_terminal_what_is_missing_stands_below_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
