@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from nfcbridge.charger import BASE_PATH, Controller, Passwords, Role, create_app, make_password, open_store
 from nfcbridge.charger.web import create_web
+from nfcbridge.cli.data import writing
 from nfcbridge.dispatch import App
-from nfcbridge.errors import ConfigError
 
 
 class OpenCharger(NamedTuple):
@@ -80,16 +80,3 @@ def open_charger(data: Path | None, passwords: Mapping[str, str], *, cors: Seque
         yield OpenCharger(app, create_web(app, cors=cors), BASE_PATH, made, data)
     finally:
         store.close()
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Translate what a disk refuses: the store says what, and this what to do.
-
-    Raises:
-        ConfigError: something could not be kept.
-    """
-    try:
-        yield
-    except OSError as exc:
-        raise ConfigError(f"{exc}; make room there, or choose another directory with --data") from exc

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from nfcbridge.cli.passwords import PASSWORD_VARIABLE, read_password_file
 
 
 @click.command(short_help=COMMANDS["passwd"].sentence)
-@click.argument("role", type=click.Choice(ROLES))
+@click.argument("role", type=click.Choice(ROLES), metavar="ROLE")
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -33,13 +34,10 @@ def command(role: str, data: Path | None, password_file: Path | None) -> None:
     """
     password = new_password(role, password_file)
     from nfcbridge.charger import Role, open_store
-    from nfcbridge.cli.serving import default_data
+    from nfcbridge.cli.data import default_data, writing
 
-    store = open_store(data or default_data(), shared=True)
-    try:
+    with closing(open_store(data or default_data(), shared=True)) as store, writing():
         store.set_password(Role(role), password)
-    finally:
-        store.close()
 
 
 def new_password(role: str, file: Path | None) -> str:

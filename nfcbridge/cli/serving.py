@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 import msgspec
 
 from nfcbridge.cli.console import Console, EventQueue
+from nfcbridge.cli.data import default_data
 from nfcbridge.cli.errors import ExitCode, print_notice, print_warning
 from nfcbridge.cli.idle import check_idle
 from nfcbridge.cli.parameters import DEFAULT_LINK, host_of_endpoint, is_loopback
@@ -272,10 +273,3 @@ def import_app(name: str) -> App:
     if not callable(found):
         raise ConfigError(f"--app {name}: {module_name} has no ASGI application {path}; give MODULE:APP")
     return found
-
-
-def default_data() -> Path:
-    """Return the directory of the user's data for nfcbridge."""
-    from platformdirs import user_data_path
-
-    return user_data_path("nfcbridge", appauthor=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nfcbridge.charger import Role, open_store
+from nfcbridge.charger import Role, Store, open_store
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
 
@@ -96,3 +96,25 @@ def test_a_password_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("NFCBRIDGE_PASSWORD", "x" * 1025)
     assert main(["passwd", "user", "--data", str(tmp_path)]) == ExitCode.USAGE
     assert password(tmp_path, Role.USER) is None
+
+
+def test_a_disk_that_is_full_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError("the database cannot be written: database or disk is full")
+
+    monkeypatch.setenv("NFCBRIDGE_PASSWORD", "from the environment")
+    monkeypatch.setattr(Store, "set_password", refuse)
+    assert main(["passwd", "operator", "--data", str(tmp_path)]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.endswith("disk is full; make room there, or choose another directory with --data\n")
+
+
+def test_a_role_that_is_missing_or_unknown_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["passwd"]) == ExitCode.USAGE
+    assert main(["passwd", "root"]) == ExitCode.USAGE
+    missing, unknown = capsys.readouterr().err.splitlines()
+    assert missing.startswith("nfcbridge: error: Missing argument 'ROLE'. Choose from: manufacturer, ")
+    assert unknown.startswith("nfcbridge: error: Invalid value for 'ROLE': 'root' is not one of 'manufacturer', ")
