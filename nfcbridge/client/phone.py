@@ -222,7 +222,6 @@ class Phone:
 
     def _start_link(self, found: CardFound) -> bytes:
         """Begin to speak to the card found. Gives the octets by which a card may be known."""
-        self._link = None
         if self.end.level is Level.APDUS:
             return (found.ats or b"") + (found.atr or b"")
         largest = bisect_right(FRAME_SIZES, self.end.max_frame) - 1  # index of what the link carries

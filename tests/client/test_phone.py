@@ -21,6 +21,7 @@ from nfcbridge.framing import Answer, ExchangeConfig
 from nfcbridge.isodep import OUR_HISTORICAL, Ats
 from nfcbridge.links import CardFound, open_reader
 from nfcbridge.server.emulator import CardSettings
+from nfcbridge.stack.reader import POLL_FIRST
 from nfcbridge.type4 import WriteOrder
 from tests.client.ends import CC, NOT_FOUND, READ_ONLY_CC, ForeignTag, Overheard
 from tests.server.hall import SOON, Desk
@@ -111,8 +112,10 @@ def test_it_reads_until_the_answer_is_there_whatever_else_is() -> None:
     answer = bytes((0xD1, 0x01, len(utf16), 0x54)) + utf16
     other = text_message(b'{"messageID":"another phone\'s","statusCode":200},"secret"')
     tag = ForeignTag([REQUEST, b"", other, answer])
+    began = time.monotonic()
     assert Phone(tag).exchange("GET", "/a") == Answer(200, '"ü"'.encode(), b"1")
     assert tag.commands[-4:] == [read(0, 251)] * 4
+    assert time.monotonic() - began >= 7 * POLL_FIRST  # pauses of 1, 2 and 4 times this
 
 
 def test_what_is_no_answer_is_an_error_and_ends_the_activation() -> None:
@@ -263,10 +266,17 @@ def test_a_tag_that_nobody_may_write_is_not_written() -> None:
     assert tag.commands == DETECTION
 
 
-def test_a_command_needs_a_card_that_was_activated(end: Overheard) -> None:
+def test_a_command_needs_a_card_that_is_activated(end: Overheard) -> None:
+    phone = Phone(end)
+    assert not phone.ours
     with pytest.raises(LinkError, match="connect"):
-        Phone(end).transmit(SELECT_AID)
+        phone.transmit(SELECT_AID)
     assert end.frames == []
+    phone.connect()
+    assert phone.transmit(SELECT_AID) == OK
+    phone.disconnect()
+    with pytest.raises(LinkError, match="connect"):
+        phone.transmit(SELECT_AID)
 
 
 # Time
@@ -290,13 +300,27 @@ def test_a_card_that_extends_its_time_is_given_up_when_the_time_of_the_exchange_
         assert phone.exchange("GET", "/nothing").status == 204
 
 
+def test_an_exchange_that_has_no_time_left_sends_nothing(end: Overheard) -> None:
+    phone = Phone(end)
+    phone.connect()
+    before = len(end.frames)
+    with pytest.raises(LinkTimeoutError, match="not done in time"):
+        phone.exchange("GET", "/nothing", read_timeout=0.0)
+    assert len(end.frames) == before
+
+
 def test_a_command_on_a_link_of_apdus_has_what_is_left_of_the_time_of_the_exchange() -> None:
     tag = ForeignTag([ANSWER])
     phone = Phone(tag)
     phone.connect()
-    tag.timeouts.clear()
-    phone.exchange("GET", "/a", read_timeout=5.0)
     assert 4.0 < min(tag.timeouts) <= max(tag.timeouts) <= 5.0
+    tag.timeouts.clear()
+    phone.transmit(SELECT_NDEF)
+    assert tag.timeouts == [module.APDU_TIMEOUT]
+    phone.exchange("GET", "/a", read_timeout=2.0)
+    assert 1.0 < min(tag.timeouts[1:]) <= max(tag.timeouts[1:]) <= 2.0
+    phone.transmit(SELECT_NDEF)
+    assert tag.timeouts[-1] == module.APDU_TIMEOUT
 
 
 # Tags that go

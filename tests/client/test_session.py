@@ -79,13 +79,13 @@ class Controlled:
 
     Attributes:
         calls: method, path and authorization of each request.
-        contents: of each request.
+        contents: type and content of each request.
         closed: how often it was closed.
     """
 
     def __init__(self, *answers: httpx2.Response | Exception) -> None:
         self.calls: list[tuple[str, str, str | None]] = []
-        self.contents: list[bytes] = []
+        self.contents: list[tuple[str | None, bytes]] = []
         self.closed = 0
         self._answers = list(answers)
 
@@ -96,7 +96,7 @@ class Controlled:
             def handle_request(self, request: httpx2.Request) -> httpx2.Response:
                 authorization = request.headers.get("authorization")
                 controlled.calls.append((request.method, request.url.path, authorization))
-                controlled.contents.append(request.read())
+                controlled.contents.append((request.headers.get("content-type"), request.read()))
                 answer = controlled._answers.pop(0)
                 if isinstance(answer, Exception):
                     raise answer
@@ -126,10 +126,11 @@ def test_the_password_is_hashed_with_the_token_and_never_sent() -> None:
     session.request("POST", "/x", b"[1]")
     # printf secretabc | sha256sum
     digest = "f6ba18523c6942ba1e1b54f8256527ab1b8db94496cf6f4a2b6db9695c0fc6f9"
+    json = "application/json"
     assert controlled.contents == [
-        b"",
-        b'{"username":"operator","password":"%s"}' % digest.encode(),
-        b"[1]",
+        (None, b""),
+        (json, b'{"username":"operator","password":"%s"}' % digest.encode()),
+        (json, b"[1]"),
     ]
     assert controlled.calls == [("GET", "/login", None), ("POST", "/login", None), ("POST", "/x", "id1")]
 
@@ -161,6 +162,18 @@ def test_a_controller_that_refuses_a_token_is_asked_no_more() -> None:
     controlled = Controlled(httpx2.Response(429))
     assert controlled.session().login().status_code == 429
     assert len(controlled.calls) == 1
+
+
+def test_a_session_that_is_over_is_not_used_any_more() -> None:
+    controlled = Controlled(ok(TOKEN), ok(SESSION), httpx2.Response(401), httpx2.Response(401))
+    session = controlled.session()
+    session.logout()
+    assert controlled.calls == []
+    session.login()
+    session.logout()
+    session.logout()
+    session.request("GET", "/x")
+    assert controlled.calls[2:] == [("POST", "/logout", "id1"), ("GET", "/x", None)]
 
 
 def test_a_program_that_fails_logs_out_all_the_same_and_its_error_is_the_one_that_is_told() -> None:
