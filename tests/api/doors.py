@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from nfcbridge.client.phone import Phone
 from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.links import open_reader
-from nfcbridge.server.emulator import Emulator
+from nfcbridge.server.emulator import Emulator, HttpSettings
 from nfcbridge.server.events import ApplicationFailed, EmulatorEvent
 from nfcbridge.text import decode_text, encode_text
 from nfcbridge.type4 import EMPTY_MESSAGE, read, run_procedure, write
@@ -191,7 +191,7 @@ class CoreDoor:
 
 
 class _Served:
-    """A world behind an emulator with two links and HTTP."""
+    """A world behind an emulator with two links, HTTP or both."""
 
     links: ClassVar[tuple[str, ...]] = ()
     http: ClassVar[str | None] = None
@@ -200,7 +200,13 @@ class _Served:
         self._world = world
         self._loop: asyncio.AbstractEventLoop | None = None
         self.failures: list[str] = []
-        self.emulator = Emulator(self._serve, self.links, base_path=BASE, http=self.http, on_event=self._note_failure)
+        self.emulator = Emulator(
+            self._serve,
+            self.links,
+            base_path=BASE,
+            http=self.http and HttpSettings(self.http, world.web),
+            on_event=self._note_failure,
+        )
         self.open = ExitStack()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

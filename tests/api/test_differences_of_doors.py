@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 
+from nfcbridge.charger.routes import ROUTES
 from tests.api.doors import BothDoors, HttpDoor, read_reply
 from tests.api.running import log_in
 from tests.api.world import PASSWORDS, World
@@ -32,6 +33,32 @@ def test_all_settings_fit_one_message_for_every_role(world: World) -> None:
             over_http = door.clients.call("GET", "/settings", session=session)
             assert len(over_http.octets) <= LARGEST_DOCUMENT
             assert door.call("GET", "/settings", session=session).status == 200
+
+
+def test_the_document_and_its_page_are_there_without_a_session_and_over_http_alone(world: World) -> None:
+    with BothDoors(world) as door:
+        document = door.clients.call("GET", "/openapi.json")
+        assert (document.status, document.headers["content-type"]) == (200, "application/json")
+        assert document.content["openapi"].startswith("3.")
+        page = door.clients.call("GET", "/docs")
+        assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        session = log_in(door, "manufacturer")
+        for path in ("/openapi.json", "/docs"):
+            assert door.call("GET", path).status == 401
+            assert door.call("GET", path, session=session).status == 404
+
+
+def test_the_document_has_every_operation_and_how_it_is_known(world: World) -> None:
+    with HttpDoor(world) as door:
+        document = door.call("GET", "/openapi.json").content
+        described = {
+            (method.upper(), path): operation
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        }
+        assert described.keys() == {(operation.method, operation.path) for operation in ROUTES}
+        for operation in [*described.values(), *document["components"]["schemas"].values()]:
+            assert operation["x-evidence"] in {"documented", "predecessor", "inferred"}
 
 
 def test_a_body_in_chunks_is_a_body(world: World) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from nfcbridge.charger import Controller, FixedPasswords, Role, create_app
 from nfcbridge.charger.point import AnyInput, ChargerClock
+from nfcbridge.charger.web import create_web
 from nfcbridge.dispatch import App
 
 # One of them is not ASCII: what is hashed is its UTF-8.
@@ -34,6 +35,7 @@ class World:
 
     Attributes:
         app: the application behind every door.
+        web: the same as HTTP serves it.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class World:
         self._clock = ChargerClock(driven=True)
         self.controller = Controller(passwords=passwords, charger_clock=self._clock)
         self.app: App = create_app(self.controller)
+        self.web: App = create_web(self.app)
 
     def now(self) -> float:
         """The time of sessions and back-off, in seconds."""
