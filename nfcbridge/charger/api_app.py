@@ -12,9 +12,10 @@ from nfcbridge.charger.settings import Dashboard, SettingsAnswer, wants_descript
 
 
 class WhichDashboard(msgspec.Struct, frozen=True):
-    """Whether descriptions are wanted: 1, the default, or 0; as in the reference's example, its name may be in it."""
+    """Whether descriptions are wanted: 1, the default, or 0."""
 
-    descriptions: Annotated[str, Meta(pattern="^(descriptions=)?[01]$")] = "1"
+    # The reference's example is "descriptions=descriptions=0", which settings.py takes too.
+    descriptions: Annotated[str, Meta(extra_json_schema={"pattern": "^[01]$"})] = "1"
 
 
 async def get_app_settings(controller: Controller, call: Call[None, None]) -> SettingsAnswer:

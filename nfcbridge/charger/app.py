@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,16 +17,10 @@ from nfcbridge.charger.operation import Endpoint, Operation
 from nfcbridge.charger.routes import BASE_PATH, ROUTES
 
 
-class _Key(Convertor[str]):
+class _Key(StringConvertor):
     """A key of the key-value store: any characters, a slash too, which reaches us decoded."""
 
     regex = "(?s:.+)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
 
 
 register_url_convertor("key", _Key())

@@ -134,10 +134,14 @@ def name_fault(fault: str, expected: Any, body: bytes = b"") -> Failed:  # noqa:
 
 def _wrong_key(body: bytes, expected: Any) -> str:  # noqa: ANN401, a dict of any types
     document = msgspec.json.decode(body)
-    if isinstance(document, dict):
-        for key, value in document.items():
-            try:
-                msgspec.convert({key: value}, expected)
-            except msgspec.ValidationError:
-                return str(key)[:MAX_NAMED]
-    return "body"
+    if not isinstance(document, dict):
+        return "body"
+    return next(str(key) for key, value in document.items() if not _fits({key: value}, expected))[:MAX_NAMED]
+
+
+def _fits(value: Any, expected: Any) -> bool:  # noqa: ANN401, as above
+    try:
+        msgspec.convert(value, expected)
+    except msgspec.ValidationError:
+        return False
+    return True

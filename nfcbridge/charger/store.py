@@ -16,9 +16,9 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nfcbridge.charger.catalogue import Value
 from nfcbridge.charger.passwords import check_password
@@ -190,12 +190,10 @@ class Store:
             raise
         self._database = database
 
-    def _unsealed(self, rows: Iterable[Row]) -> dict[Role, str]:
-        passwords = {}
-        for role, sealed in rows:
-            if isinstance(role, str) and isinstance(sealed, bytes):  # the schema has no other
-                passwords[Role(role)] = unseal(self._key, role, sealed)
-        return passwords
+    def _unsealed(self, rows: list[Row]) -> dict[Role, str]:
+        # The schema has no other types.
+        sealed = cast("list[tuple[str, bytes]]", rows)
+        return {Role(role): unseal(self._key, role, octets) for role, octets in sealed}
 
     def _alone(self) -> "Database":
         if self._database is None or self._writer is not None:

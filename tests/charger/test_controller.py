@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from nfcbridge.charger import Controller, FixedPasswords, Role, open_store
-from nfcbridge.charger.catalogue import parse_catalogue
+from nfcbridge.charger.catalogue import Group, parse_catalogue
 from nfcbridge.charger.datafile import DataFile
+from nfcbridge.charger.layout import Layout
 from nfcbridge.charger.point.clock import ChargerClock
 from nfcbridge.charger.point.effects import Effect
 from nfcbridge.charger.point.faults import ExpireSessions
@@ -273,6 +274,13 @@ def test_a_catalogue_of_one_s_own_is_taken_whatever_it_leaves_out() -> None:
     assert list(told(core, "/settings")["result"]) == ["Vendor_x"]
     assert hybrid(controller)
     assert controller.serves
+
+
+def test_a_layout_of_one_s_own_is_taken() -> None:
+    layout = Layout((Group("x", "X", ("Name_app",)),), (), ())
+    core = Core(Controller(layout=layout, passwords=FixedPasswords(PASSWORDS)))
+    assert list(told(core, "/app_settings")["result"]) == ["Name_app"]
+    assert told(core, "/app_dashboard")["groups"] == []
 
 
 SCENARIO = b"""

@@ -14,6 +14,7 @@ from nfcbridge.charger.operation import MAX_BODY, MAX_PATH, MAX_QUERY, Call, Ope
 from nfcbridge.charger.point.faults import Late, Next
 from nfcbridge.charger.policy import Failed, RefusedError, decode_body
 from nfcbridge.charger.routes import ROUTES
+from nfcbridge.errors import LocalProtocolError
 from tests.charger.core import PASSWORDS, Core
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -330,6 +331,12 @@ def test_our_own_fault_is_500_without_a_word_about_it_and_raised_to_whoever_serv
         asyncio.run(core.app(scope, asyncio.Queue[Any]().get, send))
     assert sent[0]["status"] == 500
     assert sent[1]["body"] == b'{"success":false,"cause":"internal error"}'
+
+
+def test_an_operation_without_roles_must_not_ask_who_calls() -> None:
+    call = Call("192.0.2.1", None, None, None, 0.0, {}, b"")
+    with pytest.raises(LocalProtocolError):
+        _ = call.user
 
 
 def test_a_status_that_was_asked_for_strikes_one_answer_and_nothing_is_done(core: Core) -> None:

@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import stat
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from nfcbridge.charger.point.transaction import Transaction
 from nfcbridge.charger.sealing import KEY_LENGTH
 from nfcbridge.charger.shelf import Edit
 from nfcbridge.charger.store import DATABASE, KEY_FILE, Store, StoredSettings
-from nfcbridge.charger.tables import Change, Durability
+from nfcbridge.charger.tables import Durability
 from nfcbridge.charger.whitelist import Priority, WhitelistEntry
 from nfcbridge.errors import ConfigError, LocalProtocolError
+from tests.charger.gate import PATIENCE, Gate, GateRunner, settle
 
-PATIENCE = 10.0
 NOT_KEPT = r"disk full|could not be kept"
 TRANSACTION = Transaction(
     transaction_id=7,
@@ -113,51 +113,6 @@ def test_nothing_is_waited_for_when_there_is_nothing_to_wait_for(store: Store) -
     assert threading.active_count() == 1
 
 
-class Gate(Database):
-    """A disk that takes its time, and may be full."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.open = threading.Event()
-        self.full = False
-
-    def commit(self, changes: Iterable[Change]) -> None:
-        assert self.open.wait(PATIENCE)
-        if self.full:
-            raise OSError("disk full")
-        super().commit(changes)
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "GateRunner":
-    """Runs a test with a store whose disk is a Gate."""
-    made: list[Gate] = []
-
-    def make(*args: Any) -> Gate:
-        made.append(Gate(*args))
-        return made[0]
-
-    monkeypatch.setattr("nfcbridge.charger.database.Database", make)
-
-    def run(test: Callable[[Store, Gate], Awaitable[None]]) -> None:
-        async def main(opened: Store) -> None:
-            await test(opened, made[0])
-
-        with closing(open_store(tmp_path)) as opened:
-            asyncio.run(main(opened))
-            made[0].open.set()
-
-    return run
-
-
-GateRunner = Callable[[Callable[[Store, Gate], Awaitable[None]]], None]
-
-
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
 def test_what_is_not_kept_yet_does_not_show_but_counts_for_what_is_decided(gate: GateRunner) -> None:
     async def test(store: Store, disk: Gate) -> None:
         writing = asyncio.create_task(store.keep(store.pairs.put("a", "1")))
@@ -168,7 +123,7 @@ def test_what_is_not_kept_yet_does_not_show_but_counts_for_what_is_decided(gate:
         await writing
         assert store.pairs.rows == {"a": "1"}
 
-    gate(test)
+    gate.run(test)
 
 
 def test_who_decides_on_what_is_not_kept_yet_can_wait_for_it(gate: GateRunner) -> None:
@@ -182,7 +137,7 @@ def test_who_decides_on_what_is_not_kept_yet_can_wait_for_it(gate: GateRunner) -
         await waiting
         assert writing.done()
 
-    gate(test)
+    gate.run(test)
 
 
 def test_what_is_kept_is_made_also_if_who_asked_for_it_has_gone(gate: GateRunner) -> None:
@@ -195,7 +150,7 @@ def test_what_is_kept_is_made_also_if_who_asked_for_it_has_gone(gate: GateRunner
         await store.keep()
         assert store.pairs.rows == {"a": "1"}
 
-    gate(test)
+    gate.run(test)
 
 
 def test_a_full_disk_takes_back_what_was_decided_and_the_next_starts_from_what_is_kept(gate: GateRunner) -> None:
@@ -216,7 +171,7 @@ def test_a_full_disk_takes_back_what_was_decided_and_the_next_starts_from_what_i
         await store.keep(store.pairs.put("c", "3"))
         assert store.pairs.rows == store.pairs.staged == {"a": "1", "c": "3"}
 
-    gate(test)
+    gate.run(test)
 
 
 def test_a_second_batch_that_fails_with_the_first_takes_nothing_more_back(gate: GateRunner) -> None:
@@ -232,7 +187,21 @@ def test_a_second_batch_that_fails_with_the_first_takes_nothing_more_back(gate: 
         await store.keep(store.pairs.put("d", ""))
         assert store.pairs.rows == {"d": ""}
 
-    gate(test)
+    gate.run(test)
+
+
+def test_a_full_disk_is_no_news_to_who_has_gone(gate: GateRunner) -> None:
+    async def test(store: Store, disk: Gate) -> None:
+        disk.full = True
+        writing = asyncio.create_task(store.keep(store.pairs.put("a", "1")))
+        await settle()
+        writing.cancel()
+        disk.open.set()
+        with pytest.raises(OSError, match=NOT_KEPT):
+            await store.keep()
+        assert store.pairs.staged == {}
+
+    gate.run(test)
 
 
 def test_a_write_that_nobody_waits_for_and_that_cannot_be_kept_is_logged(
@@ -247,7 +216,7 @@ def test_a_write_that_nobody_waits_for_and_that_cannot_be_kept_is_logged(
         await settle()
 
     with caplog.at_level(logging.ERROR):
-        gate(test)
+        gate.run(test)
     assert "could not be kept" in caplog.text
 
 
@@ -262,7 +231,7 @@ def test_settings_are_kept_all_or_none(gate: GateRunner) -> None:
             await settings.set_values({"a": 2, "c": "x"})
         assert settings.values() == {"a": 1, "b": True}
 
-    gate(test)
+    gate.run(test)
 
 
 def test_once_the_writer_writes_nobody_else_does(tmp_path: Path) -> None:
