@@ -208,6 +208,28 @@ def test_http_for_other_machines_is_warned_of(tmp_path: Path) -> None:
     assert server.err.startswith("nfcbridge: warning: HTTP on 0.0.0.0:0 is not encrypted")
 
 
+def test_https_for_other_machines_is_not_warned_of_and_shows_its_fingerprint(tmp_path: Path) -> None:
+    with serving("--memory", "--https", "--link", "udp:127.0.0.1:0", "--http", "0.0.0.0:0", data=tmp_path) as server:
+        assert "http=https://0.0.0.0:" in server.line()
+        server.stop()
+    assert "warning" not in server.err
+    assert re.search(r"certificate for HTTPS was made just now and is not kept; .* (?:[0-9A-F]{2}:){31}", server.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_certificate_is_kept_beside_the_data(tmp_path: Path) -> None:
+    said = []
+    for _ in range(2):
+        with serving("--https", "--data", str(tmp_path / "data"), *ANY_PORTS, data=tmp_path) as server:
+            server.line()
+            server.stop()
+        said += [line for line in server.err.splitlines() if "certificate" in line]
+    file = tmp_path / "data" / "certificate.pem"
+    assert file.is_file()
+    assert f"was made just now and is in {file}, for clients" in said[0]
+    assert said[1] == said[0].replace("just now", "here before")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     with serving("--dev", *ANY_PORTS, data=tmp_path) as server:
@@ -456,6 +478,11 @@ def test_the_trace_has_what_crossed_the_link(
         (["--idle", "D00000", "--file-size", "5", "--idle", "D5010041"], ExitCode.USAGE, "the file takes 3"),
         (["--password", "operator=missing"], ExitCode.USAGE, "missing: No such file"),
         (["--data", "/proc/nowhere"], ExitCode.USAGE, "/proc/nowhere"),
+        (
+            ["--http", "127.0.0.1:0", "--cert", "no.pem", "--key", "no.key"],
+            ExitCode.USAGE,
+            "cannot read no.pem: No such file or directory; check the path",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_told_in_one_line(args: list[str], code: int, words: str, tmp_path: Path) -> None:
