@@ -2,13 +2,36 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nfcbridge.charger import BASE_PATH, Controller, Passwords, Role, create_app, make_password, open_store
+from nfcbridge.charger.bench import Access, Bench, read_token
+from nfcbridge.charger.point import ChargerClock, load_scenario
 from nfcbridge.charger.web import create_web
 from nfcbridge.cli.data import writing
 from nfcbridge.dispatch import App
+
+
+@dataclass(frozen=True, slots=True)
+class SimSettings:
+    """How the charge point is simulated.
+
+    Attributes:
+        speed: seconds of the charge point in a real one; 0: time passes by `sim advance` alone.
+        scenario: a file that says what happens by itself.
+        rfid_only: new data begin with a reader that serves no phone.
+        token: a file with what those on other machines need to drive it.
+    """
+
+    speed: float = 1.0
+    scenario: Path | None = None
+    rfid_only: bool = False
+    token: Path | None = None
+
+
+REAL_TIME: Final = SimSettings()
 
 
 class OpenCharger(NamedTuple):
@@ -20,6 +43,7 @@ class OpenCharger(NamedTuple):
         base_path: what its paths begin with; a message over NFC leaves it out.
         made: the operator's password if it was made up just now: it is to be kept, and then shown once.
         data: where its data live; None: in memory.
+        bench: drives and watches it.
     """
 
     app: App
@@ -27,6 +51,7 @@ class OpenCharger(NamedTuple):
     base_path: str
     made: str | None
     data: Path | None
+    bench: Bench
 
     def keep_made(self) -> None:
         """Keep the password that was made up. Not before the start is sure to succeed: nobody would know it.
@@ -58,25 +83,38 @@ class MadePassword:
 
 
 @contextmanager
-def open_charger(data: Path | None, passwords: Mapping[str, str], *, cors: Sequence[str] = ()) -> Iterator[OpenCharger]:
+def open_charger(
+    data: Path | None, passwords: Mapping[str, str], *, cors: Sequence[str] = (), sim: SimSettings = REAL_TIME
+) -> Iterator[OpenCharger]:
     """Open the charge controller, and close its store in the end.
 
     Args:
         data: where its data live; None: in memory.
         passwords: those to set, by the name of the role. An operator who has none then gets a random one.
         cors: origins whose pages may use it in a browser.
+        sim: how the charge point is simulated.
 
     Raises:
-        ConfigError: the directory cannot be used or is full, or a password is too long.
+        ConfigError: the directory cannot be used or is full, a password is too long, or a file of `sim` is wrong.
     """
+    scenario = None if sim.scenario is None else load_scenario(sim.scenario)
+    access = Access(None if sim.token is None else read_token(sim.token))
+    clock = ChargerClock(speed=sim.speed or 1.0, driven=not sim.speed)
     store = open_store(data)
     try:
         with writing():
             for role, password in passwords.items():
                 store.set_password(Role(role), password)
             made = make_password() if store.password(Role.OPERATOR) is None else None
-            controller = Controller(store=store, passwords=store if made is None else MadePassword(store, made))
-        app = create_app(controller)
-        yield OpenCharger(app, create_web(app, cors=cors), BASE_PATH, made, data)
+            controller = Controller(
+                store=store,
+                passwords=store if made is None else MadePassword(store, made),
+                charger_clock=clock,
+                scenario=scenario,
+                rfid_only=sim.rfid_only,
+            )
+        bench = Bench(controller, create_app(controller))
+        web = bench.around(create_web(bench.app, cors=cors), access)
+        yield OpenCharger(bench.app, web, BASE_PATH, made, data, bench)
     finally:
         store.close()

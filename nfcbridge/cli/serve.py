@@ -29,6 +29,9 @@ DEFAULT_HTTP: Final = "127.0.0.1:8080"
 MAX_HOLD: Final = 8.0
 """Seconds: when a request is given up with 504 there is nothing left to hold for."""
 
+MAX_SPEED: Final = 3600.0
+"""An hour of the charge point in a second; `nfcbridge.charger.point.clock` says why."""
+
 MAX_ANSWER_TTL: Final = 3600.0
 """Seconds. A write is refused for that long after an answer nobody read: an hour is already past all patience."""
 
@@ -40,14 +43,15 @@ class ServeSettings:
     Attributes:
         links: names of links, at least one.
         http: HOST:PORT, or None for no HTTP.
-        https: HTTP is encrypted.
-        cert: the file of a certificate for that; None: one of our own.
-        key: the file of its key.
         cors: origins of web pages that may use the charger's interface in a browser.
         data: where the charger's data live; None: the user's data directory.
         memory: keep nothing on disk.
         passwords: roles and the files of their passwords.
         dev: memory, and the password `operator` for the operator.
+        speed: seconds of the charge point in a real one; 0: its time stands still but for `nfcbridge sim advance`.
+        scenario: the file that says what happens to the charge point, or None.
+        rfid_only: new data begin with the product's default, a reader that serves no phone.
+        sim_token: the file with the token by which other machines may drive the simulation, or None.
         app: MODULE:APP of a foreign ASGI application, or None for the charge controller.
         trace: the file to record to, or None.
         uid: 4, 7 or 10 octets; None: the link's default.
@@ -67,14 +71,15 @@ class ServeSettings:
 
     links: tuple[str, ...]
     http: str | None
-    https: bool
-    cert: Path | None
-    key: Path | None
     cors: tuple[str, ...]
     data: Path | None
     memory: bool
     passwords: tuple[tuple[str, Path], ...]
     dev: bool
+    speed: float
+    scenario: Path | None
+    rfid_only: bool
+    sim_token: Path | None
     app: str | None
     trace: Path | None
     uid: bytes | None
@@ -105,6 +110,11 @@ class ServeSettings:
             raise click.UsageError(
                 "--data, --password and --cors belong to the charge controller: leave them out with --app"
             )
+        if self.app is not None and (self.speed != 1 or self.scenario or self.rfid_only or self.sim_token):
+            raise click.UsageError(
+                "--speed, --scenario, --rfid-only and --sim-token belong to the charge controller: "
+                "leave them out with --app"
+            )
         self._check_http()
         if self.dev and self.app is None:
             self._check_dev()
@@ -112,10 +122,10 @@ class ServeSettings:
             raise click.UsageError("the same --link is given twice: leave one out")
 
     def _check_http(self) -> None:
-        if self.http is None and (self.cors or self.https):
-            raise click.UsageError("--https, --cert and --cors are about HTTP, and --http is none: leave it out")
-        if (self.cert is None) != (self.key is None):
-            raise click.UsageError("--cert and --key belong together: a certificate and its key")
+        if self.http is None and self.cors:
+            raise click.UsageError("--cors is about HTTP, and --http is none: leave one out")
+        if self.http is None and self.sim_token:
+            raise click.UsageError("--sim-token is about HTTP, and --http is none: leave one out")
 
     def _check_dev(self) -> None:
         if self.http is not None and not is_loopback(host_of_endpoint(self.http)):
@@ -167,20 +177,6 @@ def stays_on_this_machine(link: str) -> bool:
     help="Where HTTP is served; port 0 takes a free one, `none` serves no HTTP.",
 )
 @click.option(
-    "--https",
-    is_flag=True,
-    help="Encrypt HTTP, with a certificate that is made for it and kept beside the data.",
-)
-@click.option(
-    "--cert",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Encrypt HTTP with this certificate (PEM, with its chain).",
-)
-@click.option(
-    "--key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The key of the certificate (PEM)."
-)
-@click.option(
     "--cors",
     type=Origin(),
     multiple=True,
@@ -204,6 +200,31 @@ def stays_on_this_machine(link: str) -> bool:
 )
 @click.option(
     "--dev", is_flag=True, help="For trying: --memory and the operator's password `operator`. On loopback only."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, MAX_SPEED),
+    default=1.0,
+    show_default=True,
+    help="How many seconds of the charge point pass in a second; 0: none but those of `nfcbridge sim advance`, "
+    "for sessions too.",
+)
+@click.option(
+    "--scenario",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="What happens to the charge point by itself, as TOML.",
+)
+@click.option(
+    "--rfid-only",
+    is_flag=True,
+    help="New data begin as the product does: its reader serves no phone until RFID Mode is set.",
+)
+@click.option(
+    "--sim-token",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Let other machines drive the simulation by the token in this file; without it only this one may.",
 )
 @click.option(
     "--app",
@@ -276,10 +297,7 @@ def command(pipelining: str, not_ready: str, **options: Any) -> int:  # noqa: AN
     The first line on stdout is `ready nfc=LINK http=URL`; then comes one line an event. The first start makes a
     password for the operator and shows it once, on stderr.
     """
-    https = options.pop("https") or options["cert"] is not None
-    settings = ServeSettings(
-        https=https, replace=pipelining == "replace", not_ready_empty=not_ready == "empty", **options
-    )
+    settings = ServeSettings(replace=pipelining == "replace", not_ready_empty=not_ready == "empty", **options)
     settings.check()
     from nfcbridge.cli.serving import run
 

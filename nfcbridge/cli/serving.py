@@ -3,7 +3,7 @@
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,7 @@ from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
+from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
 if TYPE_CHECKING:
@@ -92,15 +93,18 @@ def run(settings: ServeSettings) -> int:
                     card=card,
                     exchange=exchange,
                     base_path=served.base_path,
-                    http=served.http,
+                    http=settings.http and HttpSettings(settings.http, served.web),
                     trace=settings.trace,
-                    on_event=events.put,
+                    on_event=watcher(events, served.charger),
+                    oversight=served.charger and served.charger.bench.tag,
                 ) as emulator,
             ):
+                if served.charger is not None:
+                    served.charger.bench.serves(emulator.link_names)
                 signals.serving = True
                 warn(settings)
                 show_password(served.charger)
-                announce(settings, console, emulator, served.trust)
+                announce(settings, console, emulator)
                 while (event := events.get()) is not None:
                     console.print_event(event)
         except KeyboardInterrupt:
@@ -109,6 +113,21 @@ def run(settings: ServeSettings) -> int:
     if lost := events.lost + console.lost:
         print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
     return ExitCode.DONE
+
+
+def watcher(events: EventQueue, charger: "OpenCharger | None") -> Callable[[EmulatorEvent], None]:
+    """Return what is told of every event: the console, and the bench of the charge controller."""
+    if charger is None:
+        return events.put
+    bench = charger.bench
+
+    def watch(event: EmulatorEvent) -> None:
+        events.put(event)
+        bench.publish(event)
+        if isinstance(event, AnswerSent | AnswerUnread):
+            bench.answer_is_over()
+
+    return watch
 
 
 def show_password(charger: "OpenCharger | None") -> None:
@@ -123,10 +142,10 @@ def show_password(charger: "OpenCharger | None") -> None:
         print_notice(f"the operator's password is {charger.made} {kept}")
 
 
-def announce(settings: ServeSettings, console: Console, emulator: Emulator, trust: Path | None) -> None:
+def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> None:
     """Print the line for programs that wait for it, then the command for people who want to try it."""
     console.print_line(f"ready nfc={','.join(emulator.link_names)} http={emulator.http_url or 'none'}")
-    command = command_to_try(settings, emulator.link_names, emulator.http_url, trust)
+    command = command_to_try(settings, emulator.link_names, emulator.http_url)
     if settings.quiet or not command:
         return
     if settings.json:
@@ -135,16 +154,13 @@ def announce(settings: ServeSettings, console: Console, emulator: Emulator, trus
         console.print_line(f"try it from a second terminal: {command}")
 
 
-def command_to_try(
-    settings: ServeSettings, links: Sequence[str], http_url: str | None, trust: Path | None = None
-) -> str:
+def command_to_try(settings: ServeSettings, links: Sequence[str], http_url: str | None) -> str:
     """Return the command that shows in a second terminal that the server works.
 
     Args:
         settings: those of the server.
         links: the names that open the other ends.
         http_url: where HTTP is served, if it is.
-        trust: the file of the certificate of our own that HTTPS is served with, if there is one.
 
     Returns:
         The command, for a shell; "" when no other process can reach the server.
@@ -152,7 +168,7 @@ def command_to_try(
     readable = [name.removeprefix("faulty:").partition("?")[0] for name in links]
     readable = [name for name in readable if name.startswith("udp:")]
     if not readable:
-        return "" if http_url is None else shlex.join(curl_to_try(settings, http_url, trust))
+        return "" if http_url is None else f"curl {http_url}{'' if settings.app else '/v1/login'}"
     words = ["nfcbridge", "request"]
     words += ["--no-login", "GET", "/"] if settings.app else ["GET", "/system_state"]
     if readable[0] != DEFAULT_LINK:
@@ -164,24 +180,14 @@ def command_to_try(
     return (f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if known else "") + shlex.join(words)
 
 
-def curl_to_try(settings: ServeSettings, http_url: str, trust: Path | None) -> list[str]:
-    """Return the words of the command that shows that HTTP works."""
-    words = ["curl"]
-    if trust is not None:
-        words += ["--cacert", str(trust)]
-    elif settings.https and settings.cert is None:
-        words += ["--insecure"]  # the certificate is in memory, where no other process can read it
-    return [*words, http_url if settings.app else f"{http_url}/v1/login"]
-
-
 def warn(settings: ServeSettings) -> None:
     """Warn of settings that work and may surprise."""
     if settings.dev and settings.app is None:
         print_warning(f"--dev: the operator's password is {DEV_PASSWORD!r}, and nothing is kept on disk")
-    if settings.http is not None and not settings.https and not is_loopback(host_of_endpoint(settings.http)):
+    if settings.http is not None and not is_loopback(host_of_endpoint(settings.http)):
         print_warning(
             f"HTTP on {settings.http} is not encrypted: who sees the traffic can take a session over; "
-            "--https encrypts it, and so does a TLS proxy in front of a loopback address"
+            "a TLS proxy in front of a loopback address is safe"
         )
     if settings.hold >= ISO_DEP_PATIENCE:
         print_warning(
@@ -234,15 +240,13 @@ class Served(NamedTuple):
 
     Attributes:
         app: the application.
-        http: how it is served over HTTP, if it is.
-        trust: the file of the certificate of our own that HTTPS is served with, if there is one.
+        web: the same for HTTP.
         base_path: what its paths begin with; a message over NFC leaves it out.
         charger: the charge controller, if it is one.
     """
 
     app: App
-    http: HttpSettings | None
-    trust: Path | None
+    web: App
     base_path: str = ""
     charger: "OpenCharger | None" = None
 
@@ -256,39 +260,18 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     """
     if settings.app is not None:
         app = import_app(settings.app)
-        yield Served(app, *http_settings(settings, app, None))
+        yield Served(app, app)
         return
-    from nfcbridge.cli.charger import open_charger
+    from nfcbridge.cli.charger import SimSettings, open_charger
 
     passwords = {role: read_password_file(file) for role, file in settings.passwords}
     if settings.dev:
         passwords = {OPERATOR: DEV_PASSWORD} | passwords
     in_memory = settings.memory or settings.dev
     data = None if in_memory else settings.data or default_data()
-    with open_charger(data, passwords, cors=settings.cors) as charger:
-        http, trust = http_settings(settings, charger.web, charger.data)
-        yield Served(charger.app, http, trust, charger.base_path, charger)
-
-
-def http_settings(settings: ServeSettings, app: App, data: Path | None) -> tuple[HttpSettings | None, Path | None]:
-    """Return how HTTP is served, if it is, and the file of the certificate of our own, if there is one.
-
-    Args:
-        settings: those of the server.
-        app: what HTTP serves.
-        data: where data live; None: in memory.
-
-    Raises:
-        ConfigError: a certificate cannot be used or kept.
-    """
-    if settings.http is None:
-        return None, None
-    if not settings.https:
-        return HttpSettings(settings.http, app), None
-    from nfcbridge.cli.https import https_context  # cryptography is heavy
-
-    context, trust = https_context(settings, data)
-    return HttpSettings(settings.http, app, context), trust
+    sim = SimSettings(settings.speed, settings.scenario, settings.rfid_only, settings.sim_token)
+    with open_charger(data, passwords, cors=settings.cors, sim=sim) as charger:
+        yield Served(charger.app, charger.web, charger.base_path, charger)
 
 
 def import_app(name: str) -> App:

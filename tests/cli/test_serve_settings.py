@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nfcbridge.cli import main, serving
+from nfcbridge.charger.point import clock
+from nfcbridge.cli import main, serve, serving
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.serve import ServeSettings, stays_on_this_machine
 
@@ -50,9 +51,6 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--link", "memory:a", "--link", "udp:127.0.0.1:0"], "links", ("memory:a", "udp:127.0.0.1:0")),
         (["--http", "none"], "http", None),
         (["--http", "[::1]:0"], "http", "[::1]:0"),
-        (["--https"], "https", True),
-        (["--cert", "a", "--key", "b"], "https", True),
-        (["--cert", "a", "--key", "b"], "key", Path("b")),
         (["--cors", "https://a.example", "--cors", "http://b:1"], "cors", ("https://a.example", "http://b:1")),
         (["--uid", "04:11:22:33:44:55:66"], "uid", bytes.fromhex("04112233445566")),
         (["--ats", "0578804202"], "ats", bytes.fromhex("0578804202")),
@@ -65,6 +63,11 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--pipelining", "replace"], "replace", True),
         (["--language", "de-CH"], "language", "de-CH"),
         (["--app", "package.module:app"], "app", "package.module:app"),
+        (["--speed", "60"], "speed", 60.0),
+        (["--speed", "0"], "speed", 0.0),
+        (["--scenario", __file__], "scenario", Path(__file__)),
+        (["--rfid-only"], "rfid_only", True),
+        (["--sim-token", __file__], "sim_token", Path(__file__)),
         (["-q"], "quiet", True),
         (["--json"], "json", True),
         (["--dev", "--memory"], "dev", True),
@@ -101,11 +104,15 @@ def test_an_option_reaches_its_setting(args: list[str], name: str, value: object
         (["--app", "a:b", "--data", "."], "leave them out with --app"),
         (["--app", "a:b", "--password", "user=x"], "leave them out with --app"),
         (["--app", "a:b", "--cors", "https://app.example"], "leave them out with --app"),
-        (["--http", "none", "--cors", "https://app.example"], "--https, --cert and --cors are about HTTP"),
-        (["--http", "none", "--https"], "--https, --cert and --cors are about HTTP"),
-        (["--http", "none", "--cert", "a", "--key", "b"], "--https, --cert and --cors are about HTTP"),
-        (["--cert", "a"], "--cert and --key belong together"),
-        (["--https", "--key", "a"], "--cert and --key belong together"),
+        (["--app", "a:b", "--speed", "2"], "leave them out with --app"),
+        (["--app", "a:b", "--scenario", __file__], "leave them out with --app"),
+        (["--app", "a:b", "--rfid-only"], "leave them out with --app"),
+        (["--app", "a:b", "--sim-token", __file__], "leave them out with --app"),
+        (["--http", "none", "--sim-token", __file__], "--sim-token is about HTTP"),
+        (["--speed", "3600.1"], "0<=x<=3600.0"),
+        (["--speed", "-1"], "0<=x<=3600.0"),
+        (["--scenario", "nowhere.toml"], "nowhere.toml"),
+        (["--http", "none", "--cors", "https://app.example"], "--cors is about HTTP"),
         (["--cors", "*"], "'*' is no origin of a web page, such as https://app.example"),
         (["--link", "memory:a", "--link", "memory:a"], "given twice"),
     ],
@@ -193,8 +200,6 @@ def test_a_link_stays_on_this_machine_if_its_name_says_so(link: str, *, stays: b
         ),
         ([], ["memory:a"], "curl http://127.0.0.1:8080/v1/login"),
         (["--app", "a:b"], ["vpcd:127.0.0.1:35963"], "curl http://127.0.0.1:8080"),
-        (["--https"], ["memory:a"], "curl --insecure http://127.0.0.1:8080/v1/login"),
-        (["--cert", "a", "--key", "b"], ["memory:a"], "curl http://127.0.0.1:8080/v1/login"),
     ],
 )
 def test_the_command_to_try_is_the_shortest_that_works(
@@ -202,12 +207,6 @@ def test_the_command_to_try_is_the_shortest_that_works(
 ) -> None:
     main(["serve", *args])
     assert serving.command_to_try(started[0], links, "http://127.0.0.1:8080") == command
-
-
-def test_a_certificate_of_our_own_in_a_file_is_trusted_by_the_command_to_try(started: list[ServeSettings]) -> None:
-    main(["serve", "--https"])
-    command = serving.command_to_try(started[0], ["memory:a"], "https://127.0.0.1:8080", Path("/a b/certificate.pem"))
-    assert command == "curl --cacert '/a b/certificate.pem' https://127.0.0.1:8080/v1/login"
 
 
 def test_where_no_other_process_can_come_there_is_nothing_to_try(started: list[ServeSettings]) -> None:
@@ -220,3 +219,7 @@ def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeS
     settings: Any = started[0]
     with pytest.raises(AttributeError):
         settings.dev = True
+
+
+def test_the_largest_speed_is_the_clocks() -> None:
+    assert serve.MAX_SPEED == clock.MAX_SPEED

@@ -1,0 +1,152 @@
+"""The tag between charge point and links: when it is there, and what the charge point hears of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from nfcbridge.charger import Role
+from nfcbridge.charger.bench import bench, tag
+from nfcbridge.charger.point.faults import Cut, LoseField
+from nfcbridge.charger.point.inputs import PowerCycle
+from nfcbridge.charger.point.reader_states import ReaderState
+from nfcbridge.charger.settings import NewValue
+from tests.charger.bench.stand import PATIENCE, Stand
+
+LINK = "udp:127.0.0.1:54321"
+
+
+async def live(stand: Stand, test: Callable[[], Awaitable[None]]) -> None:
+    """Run the application's life around a test."""
+    begun, over = asyncio.Event(), asyncio.Event()
+    started = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal started
+        if not started:
+            started = True
+            return {"type": "lifespan.startup"}
+        await over.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def send(_message: Any) -> None:
+        begun.set()
+
+    task = asyncio.create_task(_run(stand, receive, send))
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    try:
+        await asyncio.wait_for(test(), PATIENCE)
+    finally:
+        over.set()
+        await task
+
+
+async def _run(stand: Stand, receive: Any, send: Any) -> None:
+    await stand.app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop go on until this is true; `live` bounds it."""
+    while not true():  # noqa: ASYNC110 there is no event: what is waited for is what others see
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def reader_of(stand: Stand) -> ReaderState:
+    return stand.controller.charger.state().reader
+
+
+def finds_tag(stand: Stand) -> bool:
+    return stand.bench.tag.present
+
+
+def test_the_tag_is_away_while_the_controller_starts(stand: Stand) -> None:
+    assert finds_tag(stand)
+    stand.controller.charger.handle(PowerCycle())
+    assert not finds_tag(stand)
+    stand.controller.charger.advance(5)
+    assert finds_tag(stand)
+
+
+def test_faults_reach_the_links(stand: Stand) -> None:
+    assert stand.bench.tag.losses == 0
+    stand.controller.charger.handle(LoseField())
+    assert stand.bench.tag.losses == 1
+    stand.controller.charger.handle(Cut(2))
+    assert [stand.bench.tag.cut_now() for _ in range(3)] == [False, True, False]
+
+
+def test_apdus_make_the_reader_serve_and_a_minute_of_silence_ends_it(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag, "HEAR_EVERY", 0.0)
+
+    async def test() -> None:
+        side = stand.bench.tag
+        for _ in range(3):
+            await asyncio.to_thread(side.command_received)
+            await until(lambda: reader_of(stand) is ReaderState.SERVING)
+            stand.controller.charger.advance(59.9)
+        side.command_received()
+        await until(lambda: not side._hearing)  # noqa: SLF001 the loop has looked a last time
+        assert (await stand.call("POST", "/_sim/advance", {"time": "59.9s"})).status == 200
+        assert reader_of(stand) is ReaderState.SERVING
+        assert (await stand.call("POST", "/_sim/advance", {"time": "0.1s"})).status == 200
+        assert reader_of(stand) is ReaderState.LOOKING
+
+    asyncio.run(live(stand, test))
+
+
+def test_what_was_heard_counts_before_time_is_moved(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tag, "HEAR_EVERY", PATIENCE)
+
+    async def test() -> None:
+        stand.bench.tag.command_received()
+        await until(lambda: reader_of(stand) is ReaderState.SERVING)
+        stand.bench.tag.command_received()  # is told with the next look, or before time moves
+        await stand.call("POST", "/_sim/advance", {"time": "61s"})
+        assert reader_of(stand) is ReaderState.LOOKING
+        assert not stand.bench.tag._heard  # noqa: SLF001 no later look makes it serve again
+
+    asyncio.run(live(stand, test))
+
+
+def test_a_charger_that_does_not_run_hears_nothing(stand: Stand) -> None:
+    stand.bench.tag.command_received()
+    stand.bench.answer_is_over()
+    assert reader_of(stand) is ReaderState.LOOKING
+
+
+def test_after_the_end_nothing_is_told(stand: Stand) -> None:
+    async def test() -> None:
+        pass
+
+    asyncio.run(live(stand, test))
+    stand.bench.tag.command_received()
+    stand.bench.answer_is_over()
+
+
+@pytest.mark.parametrize("client", [LINK, "127.0.0.1"])
+def test_what_is_set_over_nfc_takes_the_tag_away_once_its_answer_is_over(
+    stand: Stand, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "SETTLING", 0.0)
+    stand.bench.serves([LINK])
+
+    async def test() -> None:
+        session = stand.controller.sessions.open(Role.OPERATOR, 0.0)
+        change = [NewValue("RfidMode_rfid", "RFID only")]
+        await stand.controller.write_settings(session, change, client)
+        assert finds_tag(stand) == (client == LINK)
+        stand.bench.answer_is_over()
+        await until(lambda: not finds_tag(stand))
+        change = [NewValue("RfidMode_rfid", "RFID/NFC hybrid")]
+        await stand.controller.write_settings(session, change, "127.0.0.1")
+        assert finds_tag(stand)
+
+    asyncio.run(live(stand, test))
