@@ -27,8 +27,8 @@ from nfcbridge.charger.whitelist import WhitelistEntry
 
 BASE_PATH: Final = "/v1"
 
-# Octets of a body that may have many pairs or tags in it: a thousand of 190 octets each.
-LARGE_BODY: Final = 196_608
+# Octets of a body that may have many pairs or tags in it: a thousand of a thousand octets each.
+LARGE_BODY: Final = 1_000_000
 
 ROUTES: Final = (
     Operation(
