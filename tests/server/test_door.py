@@ -289,10 +289,6 @@ class FakeStack:
         self.deadline = None
         return [SendFrame(b"timer")]
 
-    def field_lost(self, now: float) -> list[Any]:
-        self.calls.put(("field lost", None, now))
-        return []
-
     def next_call(self) -> tuple[str, Any, float]:
         return self.calls.get(timeout=SOON)
 
