@@ -69,6 +69,7 @@ class CardLink:
         ats: what the card announces; its FSC is the longest frame that the card takes.
         fsd: the longest frame that the reader takes, 16 to 4096 octets, where a driver has answered RATS already
             (then the CID is 0, and PPS may still come). None: RATS will come.
+        max_frame: the longest frame that the link sends, in octets with CRC; a reader may take longer ones.
 
     Raises:
         ConfigError: `fsd` is out of range, or the ATS offers node addresses.
@@ -84,6 +85,7 @@ class CardLink:
         "_header",
         "_last",
         "_longest",
+        "_max_frame",
         "_number",
         "_response",
         "_sent",
@@ -92,12 +94,13 @@ class CardLink:
         "ats",
     )
 
-    def __init__(self, ats: Ats = DEFAULT, *, fsd: int | None = None) -> None:
+    def __init__(self, ats: Ats = DEFAULT, *, fsd: int | None = None, max_frame: int = FRAME_SIZES[-1]) -> None:
         if ats.nad:
             raise ConfigError("the ATS offers node addresses (NAD, b1 of TC), which are not supported")
         self.ats = ats
         self._longest = ats.fsc - CRC_OCTETS
         self._fwt = ats.fwt
+        self._max_frame = max_frame
         self.reset(fsd=fsd)
 
     def reset(self, *, fsd: int | None = None) -> None:
@@ -109,7 +112,7 @@ class CardLink:
         if fsd is not None and not FRAME_SIZES[0] <= fsd <= FRAME_SIZES[-1]:
             raise ConfigError(f"a reader's frame size of {fsd} octets is not within 16 to 4096")
         self._state = State.SELECTED if fsd is None else State.ACTIVATED
-        self._fsd = fsd or FRAME_SIZES[0]
+        self._fsd = min(fsd or FRAME_SIZES[0], self._max_frame)
         self._cid = 0
         self._header = 1  # octets before the INF of the frame that is answered: 2 with a CID
         self._number = 1  # rule C
@@ -227,7 +230,7 @@ class CardLink:
         except BlockError:
             return []
         self._state = State.ACTIVATED
-        self._fsd = rats.fsd
+        self._fsd = min(rats.fsd, self._max_frame)
         self._cid = rats.cid
         ats = self.ats.to_bytes()
         if len(ats) + CRC_OCTETS > rats.fsd:  # it must fit one frame, and nothing else of it can go

@@ -1,9 +1,13 @@
 """The card's stack with ISO 14443-4 below it: blocks in, blocks out."""
 
+from typing import Final
+
 from nfcbridge.framing import Answer
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Activated, Ats, CardLink, CommandReceived, Deselected, SendFrame
 from nfcbridge.stack.card import CardStack, Event
+
+MAX_FRAME: Final = 4096  # FSDI and FSCI 12 of ISO/IEC 14443-4
 
 
 class BlockCardStack:
@@ -12,11 +16,12 @@ class BlockCardStack:
     Args:
         upper: the layers above the blocks.
         ats: what the tag says of itself; its FSC is at most what the link carries.
+        max_frame: octets of the longest frame that the link carries, with CRC.
     """
 
-    def __init__(self, upper: CardStack, ats: Ats = DEFAULT_ATS) -> None:
+    def __init__(self, upper: CardStack, ats: Ats = DEFAULT_ATS, *, max_frame: int = MAX_FRAME) -> None:
         self.upper = upper
-        self.link = CardLink(ats)
+        self.link = CardLink(ats, max_frame=max_frame)
 
     def receive(self, frame: bytes, now: float) -> list[Event]:
         """Take one frame without its CRC."""

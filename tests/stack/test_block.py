@@ -9,6 +9,7 @@ from nfcbridge.isodep import SendFrame
 from nfcbridge.stack import events as seen
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
+from nfcbridge.type4 import CardConfig
 from tests.stack.octets import GET_STATE, OK, SELECT_AID, SELECT_NDEF, STATE, STATE_ANSWER, read, write
 
 FWT = 302.06e-6 * 2**8
@@ -37,6 +38,17 @@ def test_the_activation_is_told_with_the_frame_size_of_the_reader() -> None:
     stack.activated(None, 0.0)
     events = stack.receive(bytes.fromhex("E050"), 0.0)
     assert seen.TagActivated(64, again=False) in events
+
+
+def test_no_frame_is_longer_than_the_link_carries_however_long_the_reader_takes_them() -> None:
+    stack = BlockCardStack(CardStack(CardConfig(mle=2000)), max_frame=256)
+    stack.activated(None, 0.0)
+    stack.receive(bytes.fromhex("E0C0"), 0.0)  # FSDI 12: 4096 octets
+    stack.receive(b"\x02" + SELECT_AID, 0.0)
+    stack.receive(b"\x03" + SELECT_NDEF, 0.0)
+    (frame,) = frames(stack.receive(b"\x02" + bytes.fromhex("00B000000007D0"), 0.1))
+    assert len(frame) == 256 - 2
+    assert frame[0] == 0x12
 
 
 def test_a_driver_that_answered_the_rats_has_activated_the_tag() -> None:
