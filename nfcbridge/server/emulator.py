@@ -236,7 +236,7 @@ class Emulator:
 
         def make_stack() -> Stack:
             upper = CardStack(card.limits, self.exchange, language=card.language)
-            return BlockCardStack(upper, card.ats) if end.level is Level.BLOCKS else upper
+            return BlockCardStack(upper, card.ats, max_frame=end.max_frame) if end.level is Level.BLOCKS else upper
 
         def reopen() -> CardEnd:
             again = open_card(name, identity)
