@@ -23,7 +23,9 @@ from typing import Any, Final, NamedTuple, Union, get_args, get_origin, get_type
 import msgspec
 
 from nfcbridge.charger.examples import EXAMPLES, OperationExamples
-from nfcbridge.charger.operation import MAX_BODY, Operation
+from nfcbridge.charger.key_values import Pairs
+from nfcbridge.charger.operation import Operation
+from nfcbridge.charger.point.transaction import Transaction
 from nfcbridge.charger.policy import Failed
 from nfcbridge.charger.roles import EVERYONE, Role
 from nfcbridge.charger.routes import BASE_PATH, ROUTES
@@ -37,10 +39,10 @@ SESSION: Final = "sessionIdAuth"
 STATUSES: Final[Mapping[int, str]] = {
     400: "What was sent is not JSON, or not HTTP.",
     401: "There is no session: its id is missing, wrong or timed out.",
-    403: "The operation is not for this role.",
+    403: "The operation is not for this role, or the interface is disabled.",
     404: "There is no such path.",
     408: "The request was not complete in time.",
-    413: f"The body is larger than {MAX_BODY} octets, or the answer is too large for an NFC message.",
+    413: "The body is too large, or the answer is too large for an NFC message.",
     414: "Path or query is too long.",
     429: "Too many failed logins: try again later.",
     431: "The head of the request is too large.",
@@ -84,8 +86,24 @@ class Link(NamedTuple):
     parameters: dict[str, str]
 
 
-# By operation. Keys of key-value pairs have no place in a request that an expression could name.
-LINKS: Final[Mapping[str, tuple[Link, ...]]] = {}
+_USER: Final = ("getUser", "changeUser", "deleteUser")
+
+# By operation. There is none from a key-value pair that was added: no expression names a key.
+LINKS: Final[Mapping[str, tuple[Link, ...]]] = {
+    "addUser": tuple(Link(name, {"userId": "$response.body#/userId"}) for name in _USER),
+    "getUsers": tuple(Link(name, {"userId": "$response.body#/users/0/userId"}) for name in _USER),
+    "getUser": tuple(Link(name, {"userId": "$response.body#/userId"}) for name in _USER[1:]),
+    "changeUser": tuple(Link(name, {"userId": "$request.path.userId"}) for name in ("getUser", "deleteUser")),
+    "deleteUser": (Link("getUser", {"userId": "$request.path.userId"}),),
+    "getWhitelist": (Link("deleteWhitelistEntries", {"ids": "$response.body#/tags/0/id"}),),
+    "changeWhitelist": (Link("deleteWhitelistEntries", {"ids": "$request.body#/tags/0/id"}),),
+    "getPair": (Link("deletePair", {"key": "$request.path.key"}),),
+    "deletePair": (Link("getPair", {"key": "$request.path.key"}),),
+    "getSystemState": (Link("getTransactions", {"from": "$response.body#/transaction/start"}),),
+}
+
+# Types that are no classes, by the names that the reference gives them or could.
+NAMES: Final = (("KeyValuePairs", Pairs), ("Transactions", list[Transaction]))
 
 
 def describe(operations: Iterable[Operation] = ROUTES) -> Document:
@@ -98,6 +116,7 @@ def describe(operations: Iterable[Operation] = ROUTES) -> Document:
     schemas = Schemas(
         sent=[kind for row in rows for kind in (row.request, row.query) if kind is not None],
         answered=[kind for row in rows for kind in (row.response, refusal_type(row))],
+        names=NAMES,
     )
     paths: dict[str, Document] = {}
     for row in rows:
@@ -181,12 +200,12 @@ def _describe_operation(row: Operation, schemas: Schemas, links: Iterable[Link])
     if parameters:
         described["parameters"] = parameters
     if row.request is not None:
+        deprecated = "Deprecated: the query says the same. " if row.body_deprecated else ""
         described["requestBody"] = {
+            "description": f"{deprecated}At most {row.max_body} octets.",
             "required": not row.body_deprecated,
             "content": _json(schemas.of(row.request), examples.requests),
         }
-        if row.body_deprecated:
-            described["requestBody"]["description"] = "Deprecated: the query says the same."
     answer = schemas.of(row.response)
     done: Document = {"description": "Done."}
     if can_fail(row):

@@ -25,13 +25,35 @@ COMPONENTS: Final = "#/components/schemas/"
 # How the fields of a type are known, by its name. One that is not here is inferred: no type claims more than somebody
 # looked up.
 EVIDENCE: Final[Mapping[str, Evidence]] = {
+    "ChangeWhitelist": Evidence.DOCUMENTED,
     "ConnectionState": Evidence.PREDECESSOR,
+    "Dashboard": Evidence.DOCUMENTED,
+    "DeleteTags": Evidence.DOCUMENTED,
+    "Done": Evidence.DOCUMENTED,
     "Failed": Evidence.DOCUMENTED,
+    "GivenEntry": Evidence.DOCUMENTED,
+    "KeyValuePairs": Evidence.DOCUMENTED,
     "LoggedIn": Evidence.DOCUMENTED,
     "LoginRequest": Evidence.DOCUMENTED,
     "LoginToken": Evidence.DOCUMENTED,
+    "Messages": Evidence.DOCUMENTED,
+    "NewValue": Evidence.DOCUMENTED,
     "NotLoggedIn": Evidence.DOCUMENTED,
+    "Priority": Evidence.DOCUMENTED,
+    "SelectSettings": Evidence.DOCUMENTED,
+    "SetSettings": Evidence.DOCUMENTED,
+    "SettingsAnswer": Evidence.DOCUMENTED,
+    "SettingsSet": Evidence.DOCUMENTED,
+    "Summary": Evidence.DOCUMENTED,
     "SystemState": Evidence.DOCUMENTED,
+    "TagType": Evidence.DOCUMENTED,
+    "Transactions": Evidence.DOCUMENTED,
+    "User": Evidence.DOCUMENTED,
+    "UserName": Evidence.DOCUMENTED,
+    "Users": Evidence.DOCUMENTED,
+    "Whitelist": Evidence.DOCUMENTED,
+    "WhitelistEntry": Evidence.DOCUMENTED,
+    "WhitelistTag": Evidence.DOCUMENTED,
 }
 
 # A line of the Attributes section of a docstring; what it continues on is indented further.
@@ -44,13 +66,14 @@ class Schemas:
     Args:
         sent: types of what clients send.
         answered: types of what they are answered.
+        names: names for those of them that are no classes.
 
     Attributes:
         components: the schemas that have a name, by that name.
     """
 
-    def __init__(self, sent: Iterable[Any], answered: Iterable[Any]) -> None:
-        sent, answered = list(sent), list(answered)
+    def __init__(self, sent: Iterable[Any], answered: Iterable[Any], names: Iterable[tuple[str, Any]] = ()) -> None:
+        sent, answered, names = list(sent), list(answered), list(names)
         types = [*sent, *answered, Failed]
         self.components: dict[str, Schema]
         schemas, self.components = msgspec.json.schema_components(types, ref_template=COMPONENTS + "{name}")
@@ -58,6 +81,11 @@ class Schemas:
         taken = {kind.__name__ for kind in _classes(sent)}
         for kind in _classes(types):
             self._complete(kind, self.components[kind.__name__], always=kind.__name__ not in taken)
+        for index, (kind, schema) in enumerate(self._by_type):
+            for name, named in names:
+                if kind == named:
+                    self.components[name] = {"title": name, **schema, "x-evidence": _evidence(name)}
+                    self._by_type[index] = (kind, {"$ref": COMPONENTS + name})
         # What tells it from every other answer.
         self.components[Failed.__name__]["properties"]["success"]["const"] = False
         self.components = dict(sorted(self.components.items()))
@@ -77,7 +105,7 @@ class Schemas:
         return {name: schema for name, schema in self.components.items() if name not in self._taken}
 
     def _complete(self, kind: type, schema: Schema, *, always: bool) -> None:
-        schema["x-evidence"] = EVIDENCE.get(kind.__name__, Evidence.INFERRED)
+        schema["x-evidence"] = _evidence(kind.__name__)
         text, attributes = _described(kind)
         schema["description"] = text
         if not issubclass(kind, msgspec.Struct):
@@ -91,6 +119,10 @@ class Schemas:
             schema["required"] = [
                 field.encode_name for field in msgspec.structs.fields(kind) if field.default is not UNSET
             ]
+
+
+def _evidence(name: str) -> Evidence:
+    return EVIDENCE.get(name, Evidence.INFERRED)
 
 
 def _described(kind: type) -> tuple[str, dict[str, str]]:

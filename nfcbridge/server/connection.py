@@ -25,7 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 MAX_HEAD: Final = 65_536
 # Header fields of a request; a browser sends 20.
 MAX_FIELDS: Final = 100
-# Octets of a request's body: 16 times what our controller takes, for other applications.
+# Octets of a request's body: five times what our controller takes, for other applications.
 MAX_BODY: Final = 1_048_576
 # Seconds from the first octet of a head to its last, and those that a new connection has for its first octet.
 HEAD_TIMEOUT: Final = 10.0

@@ -174,7 +174,7 @@ function requestFields(method, operation) {
   fields.push(make("pre", {}, typeText(content.schema)));
   if (!bodyCanBeSent(method)) return fields;
   const examples = Object.entries(content.examples ?? {});
-  const area = make("textarea", { rows: "8", spellcheck: "false", "aria-label": "Body" });
+  const area = make("textarea", { rows: "12", spellcheck: "false", "aria-label": "Body" });
   const fill = (value) => { area.value = value === undefined ? "" : pretty(value); };
   if (operation.requestBody.required) fill(examples[0]?.[1].value);
   if (examples.length > 1) {
