@@ -252,10 +252,17 @@ class Door:
                 self._receive_overseen(self._oversight, incoming.octets, now)
         elif not isinstance(incoming, CardSelected):
             self._act(stack.field_lost(now))
-        elif isinstance(stack, CardStack):
-            self._act(stack.activated(incoming.fsd or stack.frame_size, now))
         else:
-            self._act(stack.activated(incoming.fsd, now))
+            if self._oversight is not None:
+                self._losses = self._oversight.losses  # meant for a phone that was there before
+            self._select(incoming, now)
+
+    def _select(self, selected: CardSelected, now: float) -> None:
+        stack = self._stack
+        if isinstance(stack, CardStack):
+            self._act(stack.activated(selected.fsd or stack.frame_size, now))
+        else:
+            self._act(stack.activated(selected.fsd, now))
 
     def _receive_overseen(self, oversight: Oversight, frame: bytes, now: float) -> None:
         stack = self._stack

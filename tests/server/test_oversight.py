@@ -7,6 +7,7 @@ import pytest
 
 from nfcbridge.errors import ConfigError, FieldLostError, LinkError, LinkTimeoutError
 from nfcbridge.links import CardIdentity, ReaderEnd, open_card, open_reader
+from nfcbridge.server import door
 from nfcbridge.server import events as told
 from nfcbridge.server.emulator import Emulator
 from tests.server.hall import SOON, Desk, Hall
@@ -155,6 +156,17 @@ def test_the_field_is_lost_on_demand(overseer: Overseer, desk: Desk, reader: Rea
     assert reader.transceive(SELECT_AID, 0.05) is None
     reader.field_off()
     arrive(reader)
+
+
+def test_a_phone_that_comes_later_does_not_lose_its_field(
+    overseer: Overseer, reader: ReaderEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "LOOK_AT_OVERSIGHT", SOON)
+    arrive(reader)
+    reader.field_off()
+    overseer.losses += 1  # the door waits for the link and does not look
+    arrive(reader)
+    assert ask(reader, SELECT_AID) == bytes.fromhex("02 9000")
 
 
 def test_the_field_is_lost_when_a_block_has_come(overseer: Overseer, desk: Desk, reader: ReaderEnd) -> None:
