@@ -135,11 +135,18 @@ class Room:
             if name == "fault":
                 fault = parse_fault(msgspec.convert(fields, OrderFault).fault)
                 return lambda: charger.handle(fault)
+            if name in ("error", "clear") and isinstance(fields.get("name"), str):
+                check_name(fields["name"])
             happens = msgspec.convert(fields, ORDERS[name])
             return lambda: charger.handle(happens)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigError) as error:
-            names = f"; names are {', '.join(MessageName)}" if name in ("error", "clear") else ""
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"{error}{names}") from error
+            raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError if there is no error or warning of this name."""
+    if name not in MessageName.__members__.values():
+        raise ConfigError(f"there is no error or warning {name!r}; there are {', '.join(MessageName)}")
 
 
 class Control:

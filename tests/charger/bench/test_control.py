@@ -112,7 +112,9 @@ def test_every_order_needs_a_known_shape(stand: Stand, name: str) -> None:
         ("advance", {"time": "soon"}, "'soon' is no time"),
         ("advance", {"time": "9999d"}, "too long"),
         ("fault", {"fault": "next=200"}, "next=STATUS"),
-        ("error", {"name": "hunger"}, "names are residual-current, "),
+        ("error", {"name": "hunger"}, "there is no error or warning 'hunger'; there are residual-current, "),
+        ("clear", {"name": "hunger"}, "there is no error or warning 'hunger'; there are residual-current, "),
+        ("error", {"name": 1}, "Expected `str`"),
     ],
 )
 def test_what_nobody_understands_is_400(stand: Stand, name: str, body: object, words: str) -> None:
