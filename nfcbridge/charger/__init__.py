@@ -1,32 +1,43 @@
 """The emulated charge controller: its REST interface as an ASGI application, and the charge point behind it.
 
-    app.py -> operation.py (one call: session, role, body, answer) -> api_*.py (what each operation does)
-      |            |                                                      |
-    routes.py    policy.py (what cannot be done)                        controller.py
-    (the table)                                                           |-- sessions.py, login.py, backoff.py
-                                                                          '-- state.py
-    store.py, sealing.py: what lasts
+    app.py -> operation.py (one call: session, role, query, body, answer) -> api_*.py (what each operation does)
+      |            |                                                           |
+    routes.py    policy.py (what cannot be done)                             controller.py
+    (the table)  query.py                                                      |-- sessions.py, login.py, backoff.py
+                                                                               |-- settings.py, catalogue.py, layout.py
+    web.py, openapi.py: the same for people                                    |-- whitelist.py, key_values.py
+                                                                               |-- live.py -> point/ (the charge point)
+                                                                               '-- store.py (what lasts)
+                                                                                     |-- shelf.py (in memory)
+                                                                                     '-- writer.py -> database.py
 
-What is here is the core of every door: HTTP and NFC call the same application.
+What is here is the core of every door: HTTP and NFC call the same application. All of it runs in the thread of one
+event loop and needs no lock; only the database has a thread of its own.
 """
 
 from nfcbridge.charger.app import create_app
+from nfcbridge.charger.catalogue import load_catalogue
 from nfcbridge.charger.controller import Controller
+from nfcbridge.charger.layout import load_layout
 from nfcbridge.charger.login import FixedPasswords, Passwords, hash_password
 from nfcbridge.charger.passwords import make_password
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.routes import BASE_PATH
 from nfcbridge.charger.store import Store, open_store
+from nfcbridge.charger.tables import Durability
 
 __all__ = [
     "BASE_PATH",
     "Controller",
+    "Durability",
     "FixedPasswords",
     "Passwords",
     "Role",
     "Store",
     "create_app",
     "hash_password",
+    "load_catalogue",
+    "load_layout",
     "make_password",
     "open_store",
 ]

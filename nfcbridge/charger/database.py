@@ -20,6 +20,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
+from nfcbridge.charger.sealing import sync_directory
 from nfcbridge.charger.tables import Change, Durability, Row, Table
 from nfcbridge.errors import ConfigError
 
@@ -63,6 +64,7 @@ class Database:
         try:
             # The file is the owner's alone before anything is in it; SQLite gives -wal and -shm the same mode.
             path.touch(mode=0o600)
+            sync_directory(path.parent)
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
             )

@@ -229,4 +229,8 @@ class LiveCharger:
             return
         delay = self.clock.real_delay(self._deadline)
         if delay is not None:
-            self._timer = self._loop.call_later(delay, self._catch_up)
+            self._timer = self._loop.call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._catch_up()
+        self._schedule()  # the timer may be early by a rounding error

@@ -47,9 +47,14 @@ def _make_key(path: Path) -> None:
         # A link appears whole or not at all, and never replaces the key that somebody else has made meanwhile.
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(file.name)
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)  # the key is on disk before anything that was sealed with it
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names of new files in a directory are on disk."""
+    directory = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)  # the key is on disk before anything that was sealed with it
+        os.fsync(directory)
     finally:
         os.close(directory)
 
