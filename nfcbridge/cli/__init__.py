@@ -29,9 +29,9 @@ class LazyCommand(NamedTuple):
 COMMANDS: Final[dict[str, LazyCommand]] = {
     "serve": LazyCommand("nfcbridge.cli.serve", "Run the emulated charge controller, over NFC and HTTP."),
     "request": LazyCommand("nfcbridge.cli.request", "Log in over NFC, send one request, print its content, log out."),
-    "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "demo": LazyCommand("nfcbridge.cli.demo", "Show emulator and phone in one process, octet by octet."),
     "links": LazyCommand("nfcbridge.cli.links", "List the links that can be opened here, and what others lack."),
+    "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
     "openapi": LazyCommand("nfcbridge.cli.openapi", "Print the interface of the charge controller as OpenAPI."),
 }

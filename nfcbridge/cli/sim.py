@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -15,6 +14,9 @@ from nfcbridge.cli.errors import ExitCode, print_error
 from nfcbridge.cli.parameters import Endpoint, host_of_endpoint
 from nfcbridge.cli.serve import DEFAULT_HTTP
 from nfcbridge.errors import ConfigError, LinkError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 TIMEOUT: Final = 30.0
 """Seconds for an answer; a year of a scenario, moved by `advance`, takes one or two. A stream, which has no end, says
@@ -230,7 +232,7 @@ def show(target: Target, method: str, name: str, fields: dict[str, object] | Non
     return ExitCode.DONE
 
 
-def refuse(target: Target, response: HTTPResponse) -> int:
+def refuse(target: Target, response: "HTTPResponse") -> int:
     """Print why it cannot be, and return the exit code.
 
     Raises:
@@ -251,12 +253,14 @@ def refuse(target: Target, response: HTTPResponse) -> int:
 
 
 @contextmanager
-def asked(target: Target, method: str, name: str, fields: dict[str, object] | None) -> Iterator[HTTPResponse]:
+def asked(target: Target, method: str, name: str, fields: dict[str, object] | None) -> "Iterator[HTTPResponse]":
     """Ask the emulator.
 
     Raises:
         LinkError: nobody answers, or not in HTTP.
     """
+    from http.client import HTTPConnection, HTTPException
+
     headers = {"Content-Type": "application/json", "Accept": "*/*"}
     if target.token:
         headers["Authorization"] = f"Bearer {target.token}"
@@ -274,7 +278,7 @@ def asked(target: Target, method: str, name: str, fields: dict[str, object] | No
             raise LinkError(f"no answer from {target.http} ({exc}); is it `nfcbridge serve` that runs there?") from exc
 
 
-def stream_of(response: HTTPResponse) -> Iterator[str]:
+def stream_of(response: "HTTPResponse") -> Iterator[str]:
     """Return the data of server-sent events, one by one."""
     while line := response.readline(MAX_LINE):
         if line.startswith(b"data: "):
