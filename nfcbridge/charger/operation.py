@@ -1,6 +1,5 @@
 """One operation of the interface: a row of the route table, and what runs it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from nfcbridge.charger import policy
 from nfcbridge.charger.catalogue import Evidence
 from nfcbridge.charger.controller import Controller
-from nfcbridge.charger.point.faults import Faults
 from nfcbridge.charger.policy import RefusedError
 from nfcbridge.charger.query import QueryReader
 from nfcbridge.charger.roles import EVERYONE, Role
@@ -149,18 +147,13 @@ class Endpoint:
         self._refusal = operations[0].refusal if operations else policy.failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call, with the faults that were asked for."""
+        """Answer one call."""
         status, headers = 200, policy.Headers()
-        faults = self._controller.charger.faults
         try:
-            _strike(faults)
             answer = await self._run(scope, receive)
         except RefusedError as refusal:
             status, headers = refusal.status, refusal.headers
             answer = self._refusal(str(refusal))
-        late = faults.take_delay()
-        if late:
-            await asyncio.sleep(late)
         if answer is not None:
             await respond(send, status, answer, headers)
         elif scope["method"] == "HEAD":
@@ -215,12 +208,6 @@ class Endpoint:
             return None
         octets = await read_body(receive, operation.max_body)
         return policy.decode_body(octets, decoder) if octets or not operation.body_deprecated else None
-
-
-def _strike(faults: Faults) -> None:
-    status = faults.take_status()
-    if status is not None:
-        raise RefusedError(status, "a fault that was asked for")
 
 
 def session_id(scope: Scope) -> str:

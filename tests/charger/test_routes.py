@@ -11,7 +11,6 @@ import pytest
 from nfcbridge.charger import BASE_PATH, Controller, Role
 from nfcbridge.charger.catalogue import Evidence
 from nfcbridge.charger.operation import MAX_BODY, MAX_PATH, MAX_QUERY, Call, Operation, Section, read_body
-from nfcbridge.charger.point.faults import Late, Next
 from nfcbridge.charger.policy import Failed, RefusedError, decode_body
 from nfcbridge.charger.routes import ROUTES
 from nfcbridge.errors import LocalProtocolError
@@ -337,29 +336,6 @@ def test_an_operation_without_roles_must_not_ask_who_calls() -> None:
     call = Call("192.0.2.1", None, None, None, 0.0, {}, b"")
     with pytest.raises(LocalProtocolError):
         _ = call.user
-
-
-def test_a_status_that_was_asked_for_strikes_one_answer_and_nothing_is_done(core: Core) -> None:
-    session = core.login()
-    core.controller.charger.handle(Next(503))
-    reply = core.call("POST", "/v1/logout", session=session)
-    assert reply.status == 503
-    assert reply.content == {"logged_in": False, "message": "a fault that was asked for"}
-    assert core.call("GET", "/v1/system_state", session=session).status == 200
-
-
-def test_an_answer_is_late_by_as_much_as_was_asked_for_once(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("nfcbridge.charger.operation.asyncio.sleep", sleep)
-    session = core.login()
-    core.controller.charger.handle(Late(2.5))
-    for _ in range(2):
-        assert core.call("GET", "/v1/system_state", session=session).status == 200
-    assert waited == [2.5]
 
 
 def test_a_websocket_is_turned_away(core: Core) -> None:
