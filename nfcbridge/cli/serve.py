@@ -43,6 +43,9 @@ class ServeSettings:
     Attributes:
         links: names of links, at least one.
         http: HOST:PORT, or None for no HTTP.
+        https: HTTP is encrypted.
+        cert: the file of a certificate for that; None: one of our own.
+        key: the file of its key.
         cors: origins of web pages that may use the charger's interface in a browser.
         data: where the charger's data live; None: the user's data directory.
         memory: keep nothing on disk.
@@ -71,6 +74,9 @@ class ServeSettings:
 
     links: tuple[str, ...]
     http: str | None
+    https: bool
+    cert: Path | None
+    key: Path | None
     cors: tuple[str, ...]
     data: Path | None
     memory: bool
@@ -122,10 +128,12 @@ class ServeSettings:
             raise click.UsageError("the same --link is given twice: leave one out")
 
     def _check_http(self) -> None:
-        if self.http is None and self.cors:
-            raise click.UsageError("--cors is about HTTP, and --http is none: leave one out")
-        if self.http is None and self.sim_token:
-            raise click.UsageError("--sim-token is about HTTP, and --http is none: leave one out")
+        if self.http is None and (self.cors or self.https or self.sim_token):
+            raise click.UsageError(
+                "--https, --cert, --cors and --sim-token are about HTTP, and --http is none: leave it out"
+            )
+        if (self.cert is None) != (self.key is None):
+            raise click.UsageError("--cert and --key belong together: a certificate and its key")
 
     def _check_dev(self) -> None:
         if self.http is not None and not is_loopback(host_of_endpoint(self.http)):
@@ -175,6 +183,20 @@ def stays_on_this_machine(link: str) -> bool:
     default=DEFAULT_HTTP,
     show_default=True,
     help="Where HTTP is served; port 0 takes a free one, `none` serves no HTTP.",
+)
+@click.option(
+    "--https",
+    is_flag=True,
+    help="Encrypt HTTP, with a certificate that is made for it and kept beside the data.",
+)
+@click.option(
+    "--cert",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Encrypt HTTP with this certificate (PEM, with its chain).",
+)
+@click.option(
+    "--key", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The key of the certificate (PEM)."
 )
 @click.option(
     "--cors",
@@ -297,7 +319,10 @@ def command(pipelining: str, not_ready: str, **options: Any) -> int:  # noqa: AN
     The first line on stdout is `ready nfc=LINK http=URL`; then comes one line an event. The first start makes a
     password for the operator and shows it once, on stderr.
     """
-    settings = ServeSettings(replace=pipelining == "replace", not_ready_empty=not_ready == "empty", **options)
+    https = options.pop("https") or options["cert"] is not None
+    settings = ServeSettings(
+        https=https, replace=pipelining == "replace", not_ready_empty=not_ready == "empty", **options
+    )
     settings.check()
     from nfcbridge.cli.serving import run
 

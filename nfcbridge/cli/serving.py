@@ -93,7 +93,7 @@ def run(settings: ServeSettings) -> int:
                     card=card,
                     exchange=exchange,
                     base_path=served.base_path,
-                    http=settings.http and HttpSettings(settings.http, served.web),
+                    http=served.http,
                     trace=settings.trace,
                     on_event=watcher(events, served.charger),
                     oversight=served.charger and served.charger.bench.tag,
@@ -104,7 +104,7 @@ def run(settings: ServeSettings) -> int:
                 signals.serving = True
                 warn(settings)
                 show_password(served.charger)
-                announce(settings, console, emulator)
+                announce(settings, console, emulator, served.trust)
                 while (event := events.get()) is not None:
                     console.print_event(event)
         except KeyboardInterrupt:
@@ -142,10 +142,10 @@ def show_password(charger: "OpenCharger | None") -> None:
         print_notice(f"the operator's password is {charger.made} {kept}")
 
 
-def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> None:
+def announce(settings: ServeSettings, console: Console, emulator: Emulator, trust: Path | None) -> None:
     """Print the line for programs that wait for it, then the command for people who want to try it."""
     console.print_line(f"ready nfc={','.join(emulator.link_names)} http={emulator.http_url or 'none'}")
-    command = command_to_try(settings, emulator.link_names, emulator.http_url)
+    command = command_to_try(settings, emulator.link_names, emulator.http_url, trust)
     if settings.quiet or not command:
         return
     if settings.json:
@@ -154,13 +154,16 @@ def announce(settings: ServeSettings, console: Console, emulator: Emulator) -> N
         console.print_line(f"try it from a second terminal: {command}")
 
 
-def command_to_try(settings: ServeSettings, links: Sequence[str], http_url: str | None) -> str:
+def command_to_try(
+    settings: ServeSettings, links: Sequence[str], http_url: str | None, trust: Path | None = None
+) -> str:
     """Return the command that shows in a second terminal that the server works.
 
     Args:
         settings: those of the server.
         links: the names that open the other ends.
         http_url: where HTTP is served, if it is.
+        trust: the file of the certificate of our own that HTTPS is served with, if there is one.
 
     Returns:
         The command, for a shell; "" when no other process can reach the server.
@@ -168,7 +171,7 @@ def command_to_try(settings: ServeSettings, links: Sequence[str], http_url: str 
     readable = [name.removeprefix("faulty:").partition("?")[0] for name in links]
     readable = [name for name in readable if name.startswith("udp:")]
     if not readable:
-        return "" if http_url is None else f"curl {http_url}{'' if settings.app else '/v1/login'}"
+        return "" if http_url is None else shlex.join(curl_to_try(settings, http_url, trust))
     words = ["nfcbridge", "request"]
     words += ["--no-login", "GET", "/"] if settings.app else ["GET", "/system_state"]
     if readable[0] != DEFAULT_LINK:
@@ -180,14 +183,24 @@ def command_to_try(settings: ServeSettings, links: Sequence[str], http_url: str 
     return (f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if known else "") + shlex.join(words)
 
 
+def curl_to_try(settings: ServeSettings, http_url: str, trust: Path | None) -> list[str]:
+    """Return the words of the command that shows that HTTP works."""
+    words = ["curl"]
+    if trust is not None:
+        words += ["--cacert", str(trust)]
+    elif settings.https and settings.cert is None:
+        words += ["--insecure"]  # the certificate is in memory, where no other process can read it
+    return [*words, http_url if settings.app else f"{http_url}/v1/login"]
+
+
 def warn(settings: ServeSettings) -> None:
     """Warn of settings that work and may surprise."""
     if settings.dev and settings.app is None:
         print_warning(f"--dev: the operator's password is {DEV_PASSWORD!r}, and nothing is kept on disk")
-    if settings.http is not None and not is_loopback(host_of_endpoint(settings.http)):
+    if settings.http is not None and not settings.https and not is_loopback(host_of_endpoint(settings.http)):
         print_warning(
             f"HTTP on {settings.http} is not encrypted: who sees the traffic can take a session over; "
-            "a TLS proxy in front of a loopback address is safe"
+            "--https encrypts it, and so does a TLS proxy in front of a loopback address"
         )
     if settings.hold >= ISO_DEP_PATIENCE:
         print_warning(
@@ -240,13 +253,15 @@ class Served(NamedTuple):
 
     Attributes:
         app: the application.
-        web: the same for HTTP.
+        http: how it is served over HTTP, if it is.
+        trust: the file of the certificate of our own that HTTPS is served with, if there is one.
         base_path: what its paths begin with; a message over NFC leaves it out.
         charger: the charge controller, if it is one.
     """
 
     app: App
-    web: App
+    http: HttpSettings | None
+    trust: Path | None
     base_path: str = ""
     charger: "OpenCharger | None" = None
 
@@ -260,7 +275,7 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     """
     if settings.app is not None:
         app = import_app(settings.app)
-        yield Served(app, app)
+        yield Served(app, *http_settings(settings, app, None))
         return
     from nfcbridge.cli.charger import SimSettings, open_charger
 
@@ -271,7 +286,29 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     data = None if in_memory else settings.data or default_data()
     sim = SimSettings(settings.speed, settings.scenario, settings.rfid_only, settings.sim_token)
     with open_charger(data, passwords, cors=settings.cors, sim=sim) as charger:
-        yield Served(charger.app, charger.web, charger.base_path, charger)
+        http, trust = http_settings(settings, charger.web, charger.data)
+        yield Served(charger.app, http, trust, charger.base_path, charger)
+
+
+def http_settings(settings: ServeSettings, app: App, data: Path | None) -> tuple[HttpSettings | None, Path | None]:
+    """Return how HTTP is served, if it is, and the file of the certificate of our own, if there is one.
+
+    Args:
+        settings: those of the server.
+        app: what HTTP serves.
+        data: where data live; None: in memory.
+
+    Raises:
+        ConfigError: a certificate cannot be used or kept.
+    """
+    if settings.http is None:
+        return None, None
+    if not settings.https:
+        return HttpSettings(settings.http, app), None
+    from nfcbridge.cli.https import https_context  # cryptography is heavy
+
+    context, trust = https_context(settings, data)
+    return HttpSettings(settings.http, app, context), trust
 
 
 def import_app(name: str) -> App:

@@ -51,6 +51,9 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--link", "memory:a", "--link", "udp:127.0.0.1:0"], "links", ("memory:a", "udp:127.0.0.1:0")),
         (["--http", "none"], "http", None),
         (["--http", "[::1]:0"], "http", "[::1]:0"),
+        (["--https"], "https", True),
+        (["--cert", "a", "--key", "b"], "https", True),
+        (["--cert", "a", "--key", "b"], "key", Path("b")),
         (["--cors", "https://a.example", "--cors", "http://b:1"], "cors", ("https://a.example", "http://b:1")),
         (["--uid", "04:11:22:33:44:55:66"], "uid", bytes.fromhex("04112233445566")),
         (["--ats", "0578804202"], "ats", bytes.fromhex("0578804202")),
@@ -108,11 +111,15 @@ def test_an_option_reaches_its_setting(args: list[str], name: str, value: object
         (["--app", "a:b", "--scenario", __file__], "leave them out with --app"),
         (["--app", "a:b", "--rfid-only"], "leave them out with --app"),
         (["--app", "a:b", "--sim-token", __file__], "leave them out with --app"),
-        (["--http", "none", "--sim-token", __file__], "--sim-token is about HTTP"),
+        (["--http", "none", "--sim-token", __file__], "--sim-token are about HTTP"),
         (["--speed", "3600.1"], "0<=x<=3600.0"),
         (["--speed", "-1"], "0<=x<=3600.0"),
         (["--scenario", "nowhere.toml"], "nowhere.toml"),
-        (["--http", "none", "--cors", "https://app.example"], "--cors is about HTTP"),
+        (["--http", "none", "--cors", "https://app.example"], "--cors and --sim-token are about HTTP"),
+        (["--http", "none", "--https"], "--cors and --sim-token are about HTTP"),
+        (["--http", "none", "--cert", "a", "--key", "b"], "--cors and --sim-token are about HTTP"),
+        (["--cert", "a"], "--cert and --key belong together"),
+        (["--https", "--key", "a"], "--cert and --key belong together"),
         (["--cors", "*"], "'*' is no origin of a web page, such as https://app.example"),
         (["--link", "memory:a", "--link", "memory:a"], "given twice"),
     ],
@@ -200,6 +207,8 @@ def test_a_link_stays_on_this_machine_if_its_name_says_so(link: str, *, stays: b
         ),
         ([], ["memory:a"], "curl http://127.0.0.1:8080/v1/login"),
         (["--app", "a:b"], ["vpcd:127.0.0.1:35963"], "curl http://127.0.0.1:8080"),
+        (["--https"], ["memory:a"], "curl --insecure http://127.0.0.1:8080/v1/login"),
+        (["--cert", "a", "--key", "b"], ["memory:a"], "curl http://127.0.0.1:8080/v1/login"),
     ],
 )
 def test_the_command_to_try_is_the_shortest_that_works(
@@ -207,6 +216,12 @@ def test_the_command_to_try_is_the_shortest_that_works(
 ) -> None:
     main(["serve", *args])
     assert serving.command_to_try(started[0], links, "http://127.0.0.1:8080") == command
+
+
+def test_a_certificate_of_our_own_in_a_file_is_trusted_by_the_command_to_try(started: list[ServeSettings]) -> None:
+    main(["serve", "--https"])
+    command = serving.command_to_try(started[0], ["memory:a"], "https://127.0.0.1:8080", Path("/a b/certificate.pem"))
+    assert command == "curl --cacert '/a b/certificate.pem' https://127.0.0.1:8080/v1/login"
 
 
 def test_where_no_other_process_can_come_there_is_nothing_to_try(started: list[ServeSettings]) -> None:
