@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from nfcbridge.charger import BASE_PATH, Controller, Passwords, Role, create_app, make_password, open_store
+from nfcbridge.charger import (
+    BASE_PATH,
+    Controller,
+    Durability,
+    Passwords,
+    Role,
+    create_app,
+    load_catalogue,
+    load_layout,
+    make_password,
+    open_store,
+)
 from nfcbridge.charger.bench import Access, Bench, read_token
 from nfcbridge.charger.point import ChargerClock, load_scenario
 from nfcbridge.charger.web import create_web
@@ -32,6 +43,24 @@ class SimSettings:
 
 
 REAL_TIME: Final = SimSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """What the charge controller is made of.
+
+    Attributes:
+        durability: what a change waits for before it is answered, a value of `Durability`.
+        catalogue: the file of its parameters; None: the one that comes along.
+        app_layout: the file of what an app shows of them; None: the one that comes along.
+    """
+
+    durability: str = Durability.FULL
+    catalogue: Path | None = None
+    app_layout: Path | None = None
+
+
+AS_SHIPPED: Final = DeviceSettings()
 
 
 class OpenCharger(NamedTuple):
@@ -84,7 +113,12 @@ class MadePassword:
 
 @contextmanager
 def open_charger(
-    data: Path | None, passwords: Mapping[str, str], *, cors: Sequence[str] = (), sim: SimSettings = REAL_TIME
+    data: Path | None,
+    passwords: Mapping[str, str],
+    *,
+    cors: Sequence[str] = (),
+    sim: SimSettings = REAL_TIME,
+    device: DeviceSettings = AS_SHIPPED,
 ) -> Iterator[OpenCharger]:
     """Open the charge controller, and close its store in the end.
 
@@ -93,14 +127,18 @@ def open_charger(
         passwords: those to set, by the name of the role. An operator who has none then gets a random one.
         cors: origins whose pages may use it in a browser.
         sim: how the charge point is simulated.
+        device: what the charge controller is made of.
 
     Raises:
-        ConfigError: the directory cannot be used or is full, a password is too long, or a file of `sim` is wrong.
+        ConfigError: the directory cannot be used or is full, a password is too long, or a file of `sim` or `device` is
+            wrong.
     """
     scenario = None if sim.scenario is None else load_scenario(sim.scenario)
     access = Access(None if sim.token is None else read_token(sim.token))
     clock = ChargerClock(speed=sim.speed or 1.0, driven=not sim.speed)
-    store = open_store(data)
+    catalogue = load_catalogue(device.catalogue)
+    layout = load_layout(catalogue, device.app_layout)
+    store = open_store(data, Durability(device.durability))
     try:
         with writing():
             for role, password in passwords.items():
@@ -109,6 +147,8 @@ def open_charger(
             controller = Controller(
                 store=store,
                 passwords=store if made is None else MadePassword(store, made),
+                catalogue=catalogue,
+                layout=layout,
                 charger_clock=clock,
                 scenario=scenario,
                 rfid_only=sim.rfid_only,

@@ -26,6 +26,11 @@ from nfcbridge.cli.parameters import (
 
 DEFAULT_HTTP: Final = "127.0.0.1:8080"
 
+DURABILITIES: Final = ("full", "normal")
+"""As `nfcbridge.charger.Durability`, which takes longer to import than the options may."""
+
+DEFAULT_DURABILITY: Final = "full"
+
 MAX_HOLD: Final = 8.0
 """Seconds: when a request is given up with 504 there is nothing left to hold for."""
 
@@ -49,6 +54,9 @@ class ServeSettings:
         cors: origins of web pages that may use the charger's interface in a browser.
         data: where the charger's data live; None: the user's data directory.
         memory: keep nothing on disk.
+        durability: what a change waits for before it is answered, `full` or `normal`.
+        catalogue: the file of the parameter catalogue; None: the one that comes along.
+        app_layout: the file of the app layout; None: the one that comes along.
         passwords: roles and the files of their passwords.
         dev: memory, and the password `operator` for the operator.
         speed: seconds of the charge point in a real one; 0: its time stands still but for `nfcbridge sim advance`.
@@ -80,6 +88,9 @@ class ServeSettings:
     cors: tuple[str, ...]
     data: Path | None
     memory: bool
+    durability: str
+    catalogue: Path | None
+    app_layout: Path | None
     passwords: tuple[tuple[str, Path], ...]
     dev: bool
     speed: float
@@ -111,6 +122,15 @@ class ServeSettings:
         if self.data is not None and (self.memory or self.dev):
             raise click.UsageError(
                 f"--data and {'--dev' if self.dev else '--memory'} exclude one another: leave one out"
+            )
+        if self.durability != DEFAULT_DURABILITY and (self.memory or self.dev):
+            raise click.UsageError(
+                f"--durability is about the disk, and {'--dev' if self.dev else '--memory'} keeps nothing there: "
+                "leave one out"
+            )
+        if self.app is not None and (self.durability != DEFAULT_DURABILITY or self.catalogue or self.app_layout):
+            raise click.UsageError(
+                "--durability, --catalogue and --app-layout belong to the charge controller: leave them out with --app"
             )
         if self.app is not None and (self.data is not None or self.passwords or self.cors):
             raise click.UsageError(
@@ -212,6 +232,26 @@ def stays_on_this_machine(link: str) -> bool:
     help="Where data and passwords are kept.  [default: the user's data directory]",
 )
 @click.option("--memory", is_flag=True, help="Keep nothing on disk.")
+@click.option(
+    "--durability",
+    type=click.Choice(DURABILITIES),
+    default=DEFAULT_DURABILITY,
+    show_default=True,
+    help="What a change waits for before it is answered: full: the disk; normal: the operating system, so that the "
+    "last changes may be lost when the power fails, though not when the process is killed.",
+)
+@click.option(
+    "--catalogue",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="The parameters that there are, as TOML in the form of nfcbridge/charger/catalogue.toml.",
+)
+@click.option(
+    "--app-layout",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Which of them an app shows and where, as TOML in the form of nfcbridge/charger/app_layout.toml.",
+)
 @click.option(
     "--password",
     "passwords",

@@ -277,7 +277,7 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
         app = import_app(settings.app)
         yield Served(app, *http_settings(settings, app, None))
         return
-    from nfcbridge.cli.charger import SimSettings, open_charger
+    from nfcbridge.cli.charger import DeviceSettings, SimSettings, open_charger
 
     passwords = {role: read_password_file(file) for role, file in settings.passwords}
     if settings.dev:
@@ -285,7 +285,8 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     in_memory = settings.memory or settings.dev
     data = None if in_memory else settings.data or default_data()
     sim = SimSettings(settings.speed, settings.scenario, settings.rfid_only, settings.sim_token)
-    with open_charger(data, passwords, cors=settings.cors, sim=sim) as charger:
+    device = DeviceSettings(settings.durability, settings.catalogue, settings.app_layout)
+    with open_charger(data, passwords, cors=settings.cors, sim=sim, device=device) as charger:
         http, trust = http_settings(settings, charger.web, charger.data)
         yield Served(charger.app, http, trust, charger.base_path, charger)
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from nfcbridge.charger import Durability
 from nfcbridge.charger.point import clock
 from nfcbridge.cli import main, serve, serving
+from nfcbridge.cli.charger import AS_SHIPPED
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.serve import ServeSettings, stays_on_this_machine
 
@@ -38,6 +40,7 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
     (settings,) = started
     assert settings.links == ("udp:127.0.0.1:54321",)
     assert settings.http == "127.0.0.1:8080"
+    assert (settings.durability, settings.catalogue, settings.app_layout) == ("full", None, None)
     assert (settings.mle, settings.mlc, settings.file_size) == (251, 248, 0x7FFF)
     assert (settings.hold, settings.answer_ttl) == (0.4, 10.0)
     assert settings.idle == bytes.fromhex("D00000")
@@ -70,6 +73,10 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--speed", "0"], "speed", 0.0),
         (["--scenario", __file__], "scenario", Path(__file__)),
         (["--rfid-only"], "rfid_only", True),
+        (["--durability", "full", "--memory"], "durability", "full"),
+        (["--durability", "normal"], "durability", "normal"),
+        (["--catalogue", __file__], "catalogue", Path(__file__)),
+        (["--app-layout", __file__], "app_layout", Path(__file__)),
         (["--sim-token", __file__], "sim_token", Path(__file__)),
         (["-q"], "quiet", True),
         (["--json"], "json", True),
@@ -107,6 +114,14 @@ def test_an_option_reaches_its_setting(args: list[str], name: str, value: object
         (["--app", "a:b", "--data", "."], "leave them out with --app"),
         (["--app", "a:b", "--password", "user=x"], "leave them out with --app"),
         (["--app", "a:b", "--cors", "https://app.example"], "leave them out with --app"),
+        (["--app", "a:b", "--durability", "normal"], "leave them out with --app"),
+        (["--app", "a:b", "--catalogue", __file__], "leave them out with --app"),
+        (["--app", "a:b", "--app-layout", __file__], "leave them out with --app"),
+        (["--durability", "none"], "'full', 'normal'"),
+        (["--durability", "normal", "--memory"], "--memory keeps nothing there"),
+        (["--durability", "normal", "--dev"], "--dev keeps nothing there"),
+        (["--catalogue", "nowhere.toml"], "nowhere.toml"),
+        (["--app-layout", "nowhere.toml"], "nowhere.toml"),
         (["--app", "a:b", "--speed", "2"], "leave them out with --app"),
         (["--app", "a:b", "--scenario", __file__], "leave them out with --app"),
         (["--app", "a:b", "--rfid-only"], "leave them out with --app"),
@@ -234,6 +249,11 @@ def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeS
     settings: Any = started[0]
     with pytest.raises(AttributeError):
         settings.dev = True
+
+
+def test_the_durabilities_are_those_of_the_store() -> None:
+    assert tuple(Durability) == serve.DURABILITIES
+    assert Durability(serve.DEFAULT_DURABILITY) is AS_SHIPPED.durability
 
 
 def test_the_largest_speed_is_the_clocks() -> None:
