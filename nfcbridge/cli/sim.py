@@ -16,7 +16,7 @@ from nfcbridge.cli.serve import DEFAULT_HTTP
 from nfcbridge.errors import ConfigError, LinkError
 
 if TYPE_CHECKING:
-    from http.client import HTTPResponse
+    from http.client import HTTPConnection, HTTPResponse
 
 TIMEOUT: Final = 30.0
 """Seconds for an answer; a year of a scenario, moved by `advance`, takes one or two. A stream, which has no end, says
@@ -37,11 +37,13 @@ class Target(NamedTuple):
     Attributes:
         http: HOST:PORT.
         token: of those on other machines, "" for none.
+        trust: the certificate of HTTPS, or of its authority; None: HTTP.
         json: as they come.
     """
 
     http: str
     token: str
+    trust: Path | None
     json: bool
 
 
@@ -52,13 +54,19 @@ def driving(function: Command) -> Command:
     """Give a command of the group the options that all of them have; it is called with a `Target` first."""
 
     @wraps(function)
-    def run(http: str | None, token: Path | None, *, as_json: bool, **rest: object) -> int:
+    def run(http: str | None, token: Path | None, trust: Path | None, *, as_json: bool, **rest: object) -> int:
         if http is None:
             raise click.UsageError("--http says where the emulator is, so that it cannot be none")
-        return function(Target(http, read_token(token), as_json), **rest)
+        return function(Target(http, read_token(token), trust, as_json), **rest)
 
     options = (
         click.option("--json", "as_json", is_flag=True, help="Print what the server says, as JSON."),
+        click.option(
+            "--trust",
+            type=click.Path(dir_okay=False, exists=True, path_type=Path),
+            metavar="FILE",
+            help="The certificate of an emulator that serves HTTPS, which says where it keeps it, or of its authority.",
+        ),
         click.option(
             "--token",
             type=click.Path(dir_okay=False, exists=True, path_type=Path),
@@ -114,7 +122,10 @@ def unplug(target: Target) -> int:
 @click.option("--type", "kind", type=click.Choice(["RFID", "EVCCID", "NFC"]), default="RFID", show_default=True)
 @driving
 def swipe(target: Target, tag: str, kind: str) -> int:
-    """Hold a tag to the reader, or let the vehicle say its EVCCID."""
+    """Hold a tag to the reader.
+
+    Of the type EVCCID it is the vehicle that says so, over the charging cable.
+    """
     return order(target, "swipe", id=tag, type=kind)
 
 
@@ -137,7 +148,10 @@ def stop(target: Target) -> int:
 @click.argument("name")
 @driving
 def error(target: Target, name: str) -> int:
-    """Let an error or a warning occur, such as rcd; a name that does not exist is answered with all that do."""
+    """Let an error or a warning occur.
+
+    NAME is such as rcd; one that does not exist is answered with all that do.
+    """
     return order(target, "error", name=name)
 
 
@@ -145,7 +159,10 @@ def error(target: Target, name: str) -> int:
 @click.argument("name", required=False)
 @driving
 def clear(target: Target, name: str | None) -> int:
-    """Remove the cause of an error or warning; without NAME of all whose cause can be removed."""
+    """Remove the cause of an error or warning.
+
+    Without NAME: of all whose cause can be removed.
+    """
     return order(target, "clear", **({"name": name} if name else {}))
 
 
@@ -153,7 +170,10 @@ def clear(target: Target, name: str | None) -> int:
 @click.argument("time")
 @driving
 def advance(target: Target, time: str) -> int:
-    """Move every clock of the charger forward by TIME, such as 61s or 1h30m; sessions end by it too."""
+    """Move every clock of the charger forward.
+
+    TIME is such as 61s or 1h30m. Sessions end by it too.
+    """
     return order(target, "advance", time=time)
 
 
@@ -259,13 +279,12 @@ def asked(target: Target, method: str, name: str, fields: dict[str, object] | No
     Raises:
         LinkError: nobody answers, or not in HTTP.
     """
-    from http.client import HTTPConnection, HTTPException
+    from http.client import HTTPException
 
     headers = {"Content-Type": "application/json", "Accept": "*/*"}
     if target.token:
         headers["Authorization"] = f"Bearer {target.token}"
-    port = int(target.http.rpartition(":")[2])
-    with closing(HTTPConnection(host_of_endpoint(target.http), port, timeout=TIMEOUT)) as connection:
+    with closing(open_connection(target)) as connection:
         try:
             body = None if fields is None else json.dumps(fields).encode()
             connection.request(method, f"/_sim/{name}", body, headers)
@@ -276,6 +295,26 @@ def asked(target: Target, method: str, name: str, fields: dict[str, object] | No
             ) from exc
         except (OSError, HTTPException) as exc:
             raise LinkError(f"no answer from {target.http} ({exc}); is it `nfcbridge serve` that runs there?") from exc
+
+
+def open_connection(target: Target) -> "HTTPConnection":
+    """Return a connection that is not connected yet.
+
+    Raises:
+        ConfigError: the certificate to trust cannot be used.
+    """
+    from http.client import HTTPConnection, HTTPSConnection
+
+    host, port = host_of_endpoint(target.http), int(target.http.rpartition(":")[2])
+    if target.trust is None:
+        return HTTPConnection(host, port, timeout=TIMEOUT)
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=target.trust)
+    except OSError as exc:
+        raise ConfigError(f"{target.trust} has no certificate in it ({exc}); it is PEM") from exc
+    return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
 
 
 def stream_of(response: "HTTPResponse") -> Iterator[str]:

@@ -120,6 +120,33 @@ def test_the_buzzer_beeps_when_pairing_reads_a_tag(tmp_path: Path, capsys: pytes
     assert "scenario    all steps are done\n" in told
 
 
+def test_the_state_has_what_is_paired_running_and_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(
+        "--dev", "--speed", "0", "--scenario", str(SCENARIOS / "pairing.toml"), *ANY_PORTS, data=tmp_path
+    ) as server:
+        emulator = Emulator(server)
+        assert emulator.sim("advance", "10s") == ExitCode.DONE
+        assert emulator.sim("fault", "late=2s") == ExitCode.DONE
+        assert emulator.sim("state") == ExitCode.DONE
+        out = capsys.readouterr().out
+        assert "pairing     on\n" in out
+        assert "fault       late=2 is still to strike\n" in out
+        assert emulator.sim("advance", "10s") == ExitCode.DONE
+        assert emulator.sim("state") == ExitCode.DONE
+        assert "paired      RFID " in capsys.readouterr().out
+
+
+def test_a_running_transaction_is_in_the_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(
+        "--dev", "--speed", "0", "--scenario", str(SCENARIOS / "fault.toml"), *ANY_PORTS, data=tmp_path
+    ) as server:
+        emulator = Emulator(server)
+        assert emulator.sim("advance", "1m") == ExitCode.DONE
+        capsys.readouterr()
+        assert emulator.sim("state") == ExitCode.DONE
+        assert "transaction 1 of Jenny with tag 04a1b2c3d4e580, since " in capsys.readouterr().out
+
+
 def test_errors_come_and_go(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     assert emulator.sim("error", "rcd") == ExitCode.DONE
     assert "error       RCD triggered (rcd)\n" in capsys.readouterr().out
@@ -227,6 +254,26 @@ def test_another_server_is_told_from_an_emulator(capsys: pytest.CaptureFixture[s
         thread.join()
 
 
+class Herald(Stranger):
+    """One that tells of a single event."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b':\n\nevent: buzzer\ndata: {"event":"buzzer","t":1.5,"beeps":2}\n\n')
+
+
+def test_events_are_json_lines_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), Herald) as herald:
+        for option, line in (("--json", '{"event":"buzzer","t":1.5,"beeps":2}'), (None, "buzzer      2 beeps")):
+            thread = threading.Thread(target=herald.handle_request)
+            thread.start()
+            options = [option] if option else []
+            assert main(["sim", "events", "--http", f"127.0.0.1:{herald.server_port}", *options]) == ExitCode.DONE
+            thread.join()
+            assert capsys.readouterr().out == f"{line}\n"
+
+
 def test_a_token_without_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     assert main(["sim", "plug", "--token", str(tmp_path / "token")]) == ExitCode.USAGE
@@ -236,6 +283,19 @@ def test_a_token_without_text_is_refused(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_token_goes_along(emulator: Emulator, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("0123456789abcdef\n")
     assert emulator.sim("state", "--token", str(tmp_path / "token")) == ExitCode.DONE
+
+
+def test_an_emulator_that_serves_https_is_trusted_by_its_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving("--https", "--data", str(tmp_path / "data"), *ANY_PORTS, data=tmp_path) as server:
+        http = server.line().rpartition("https://")[2]
+        certificate, *_ = (tmp_path / "data").glob("*cert*.pem")
+        assert main(["sim", "state", "--http", http, "--trust", str(certificate)]) == ExitCode.DONE
+        assert "LED         green steady: ready\n" in capsys.readouterr().out
+        assert main(["sim", "state", "--http", http]) == ExitCode.LINK
+        assert main(["sim", "state", "--http", http, "--trust", __file__]) == ExitCode.USAGE
+        assert "has no certificate in it" in capsys.readouterr().err
 
 
 def test_a_reader_that_is_rfid_only_has_no_tag_until_it_is_set_otherwise(
@@ -263,6 +323,9 @@ def test_a_reader_that_is_rfid_only_has_no_tag_until_it_is_set_otherwise(
 @pytest.mark.parametrize(
     ("event", "line"),
     [
+        ({"event": "request_received", "number": 4, "method": "GET"}, "phone       wrote request 4"),
+        ({"event": "started"}, "power       the controller has started"),
+        ({"event": "pairing", "enabled": False}, "pairing     off"),
         ({"event": "new-thing", "t": 1.0, "a": 1}, 'new-thing   {"a": 1}'),
         ({"event": "a-very-long-name-of-an-event", "x": "ä"}, 'a-very-long-name-of-an-event {"x": "ä"}'),
         ({"event": "hmi", "t": 1.0}, "hmi"),
