@@ -63,6 +63,7 @@ class Controller:
         shows_uid: whether user names and tag ids are told.
         links: names of clients that are NFC links: the charge point obeys what one of them sets when `apply_settings`
             is called, which is up to who knows when the answer was read.
+        unsettled: one of them has set something since then.
 
     Raises:
         OSError: what new data begin with cannot be kept.
@@ -95,6 +96,7 @@ class Controller:
         self.charger.watch(self._happened)
         self.shows_uid = self.settings.value(_REST_API) != RestApi.WITHOUT_UID
         self.links: Collection[str] = ()
+        self.unsettled = False
         self._writing: set[asyncio.Task[SettingsSet | Failed]] = set()
 
     async def write_settings(self, session: Session, changes: Iterable[NewValue], client: str) -> SettingsSet | Failed:
@@ -106,6 +108,7 @@ class Controller:
 
     def apply_settings(self) -> None:
         """Let the charge point obey the settings as they are now."""
+        self.unsettled = False
         wanted = point_settings(self.settings.value)
         if wanted != self.charger.settings:
             self.charger.configure(wanted)
@@ -128,7 +131,9 @@ class Controller:
         self.shows_uid = interface != RestApi.WITHOUT_UID
         if interface == RestApi.DISABLED:
             self.sessions.close_all()
-        if client not in self.links:
+        if client in self.links:
+            self.unsettled = True
+        else:
             self.apply_settings()
         return answer
 

@@ -54,7 +54,8 @@ class Bench:
 
     def answer_is_over(self) -> None:
         """An answer was read over NFC, or will not be read any more; any thread."""
-        self._call(self._settle)
+        if self._controller.unsettled:
+            self._call(self._settle)
 
     def _start(self) -> None:
         self._loop = asyncio.get_running_loop()

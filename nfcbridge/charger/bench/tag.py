@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Final
 
 from nfcbridge.charger.live import LiveCharger
-from nfcbridge.charger.point.effects import Effect, FaultStrikes, ReaderChanged
-from nfcbridge.charger.point.faults import LoseField
+from nfcbridge.charger.point.effects import Effect, FaultOrdered, FaultStrikes, ReaderChanged
+from nfcbridge.charger.point.faults import Cut, LoseField
 from nfcbridge.charger.point.inputs import Nfc
 
 # Real seconds between two looks whether a phone has sent more, while one does: an exchange has many APDUs, and each
@@ -40,7 +40,8 @@ class TagSide:
         self._charger = charger
         self._stopped = stopped
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._cutting = threading.Lock()  # there may be several doors
+        self._cutting = False  # a fault waits for blocks
+        self._counting = threading.Lock()  # there may be several doors
         self._heard = False  # APDUs that the charge point does not know of
         self._hearing = False  # the loop looks for them
         charger.watch(self._happened)
@@ -57,7 +58,9 @@ class TagSide:
 
     def cut_now(self) -> bool:
         """Whether the field is lost now: a frame has crossed."""
-        with self._cutting:
+        if not self._cutting:  # as a rule; this is asked twice a block
+            return False
+        with self._counting:
             return self._charger.faults.cut_now()
 
     def command_received(self) -> None:
@@ -86,3 +89,5 @@ class TagSide:
             self.present = effect.tag_present
         elif isinstance(effect, FaultStrikes) and isinstance(effect.fault, LoseField):
             self.losses += 1
+        elif isinstance(effect, FaultOrdered) and isinstance(effect.fault, Cut):
+            self._cutting = True

@@ -117,6 +117,7 @@ def test_what_was_heard_counts_before_time_is_moved(stand: Stand, monkeypatch: p
 
 
 def test_a_charger_that_does_not_run_hears_nothing(stand: Stand) -> None:
+    stand.controller.unsettled = True
     stand.bench.tag.command_received()
     stand.bench.answer_is_over()
     assert reader_of(stand) is ReaderState.LOOKING
@@ -127,6 +128,7 @@ def test_after_the_end_nothing_is_told(stand: Stand) -> None:
         pass
 
     asyncio.run(live(stand, test))
+    stand.controller.unsettled = True
     stand.bench.tag.command_received()
     stand.bench.answer_is_over()
 
