@@ -13,8 +13,9 @@ the version of the schema; a file of an earlier one is migrated, one of a later 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from errno import EDQUOT, ENOSPC
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -47,6 +48,16 @@ _MIGRATIONS: Final = (
     ),
 )
 SCHEMA_VERSION: Final = len(_MIGRATIONS)
+
+_REMEDY: Final = "see that it can be written there, or choose another --data"
+_MAKE_ROOM: Final = "make room there, or choose another --data"
+_MOVE_AWAY: Final = "move it away, or choose another --data"
+_REMEDIES: Final[Mapping[int, str]] = {
+    sqlite3.SQLITE_FULL: _MAKE_ROOM,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _MAKE_ROOM,  # what a full disk refuses first: a page of the WAL's index
+    sqlite3.SQLITE_NOTADB: _MOVE_AWAY,
+    sqlite3.SQLITE_CORRUPT: _MOVE_AWAY,
+}
 
 
 class Database:
@@ -161,5 +172,9 @@ def _delete(table: Table, columns: list[str]) -> str:
 _MAKE: Final = {True: _upsert, False: _delete}
 
 
-def _unusable(path: Path, error: Exception) -> ConfigError:
-    return ConfigError(f"cannot use the database {path}: {error}; move it away, or choose another --data")
+def _unusable(path: Path, error: OSError | sqlite3.Error) -> ConfigError:
+    if isinstance(error, OSError):
+        remedy = _MAKE_ROOM if error.errno in {ENOSPC, EDQUOT} else _REMEDY
+    else:
+        remedy = _REMEDIES.get(error.sqlite_errorcode, _REMEDY)
+    return ConfigError(f"cannot use the database {path}: {error}; {remedy}")

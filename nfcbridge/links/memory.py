@@ -156,7 +156,10 @@ class MemoryReader:
             if self._closed:
                 raise LinkClosedError(_closed(self.name))
             if air.card is None:
-                raise LinkTimeoutError(f"no card at {self.name}: open its card end in this process first")
+                raise LinkTimeoutError(
+                    f"no card at {self.name}: open its card end in this process first; "
+                    "to reach another process use udp:, memory: cannot"
+                )
             self._card = air.card
             self._period = Period()
             self._card.inbox.put((self._period, _SELECTED))

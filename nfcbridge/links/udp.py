@@ -13,6 +13,7 @@ its place): the field of the first ends and the new one gets its answer.
 """
 
 import contextlib
+import errno
 import socket
 import time
 from binascii import Error as HexError
@@ -338,9 +339,7 @@ def open_card(address: str, identity: CardIdentity) -> UdpCard:
         return UdpCard(sock, identity)
     except OSError as error:
         sock.close()
-        raise LinkError(
-            f"cannot listen at udp:{host}:{port} ({error.strerror}): stop what uses it, or take another port (0: any)"
-        ) from error
+        raise LinkError(f"cannot listen at udp:{host}:{port} ({error.strerror}): {_what_to_do(host, error)}") from error
 
 
 def open_reader(address: str) -> UdpReader:
@@ -358,8 +357,19 @@ def open_reader(address: str) -> UdpReader:
     except OSError as error:
         sock.close()
         raise LinkError(
-            f"cannot reach udp:{host}:{port} ({error.strerror}): name a host that this one knows"
+            f"cannot reach udp:{host}:{port} ({error.strerror}): name a host that can be found from here"
         ) from error
+
+
+def _what_to_do(host: str, error: OSError) -> str:
+    """What lets a card listen that could not."""
+    if isinstance(error, socket.gaierror):
+        return f"the host {host} cannot be found; name an address of this machine, such as {DEFAULT_HOST}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"name an address of this machine, such as {DEFAULT_HOST}"
+    if error.errno == errno.EADDRINUSE:
+        return "stop what uses it, or take another port (0: any)"
+    return "take another port (0: any)"
 
 
 def _name(address: Address) -> str:

@@ -1,9 +1,13 @@
 """The database: its schema and where it comes from, all or nothing, and what another process does to it."""
 
+import errno
+import os
 import sqlite3
 import stat
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,9 +155,38 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
         Database(path)
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_has_no_room_for_the_file_wants_room(
+    number: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touch(_path: Path, **_mode: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "touch", touch)
+    with pytest.raises(ConfigError, match="; make room there, or choose another --data"):
+        Database(path)
+
+
+def test_a_disk_that_has_no_room_for_a_page_wants_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class SmallDisk(sqlite3.Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.execute("PRAGMA max_page_count = 1")
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=SmallDisk))
+    with pytest.raises(ConfigError, match="disk is full; make room there, or choose another --data"):
+        Database(path)
+
+
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot use the database"):
+    with pytest.raises(ConfigError, match=r"cannot use the database .*; see that it can be written there, or choose"):
         Database(tmp_path / "nowhere" / "database")
+
+
+def test_a_file_that_is_a_directory_is_refused(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(ConfigError, match="unable to open database file; see that it can be written there"):
+        Database(path)
 
 
 # Another process

@@ -192,7 +192,10 @@ def test_no_tag_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert main(["request", "GET", "/a", "--link", "memory:nobody"]) == ExitCode.LINK
     out, err = capsys.readouterr()
     assert not out
-    assert err == "nfcbridge: error: no card at memory:nobody: open its card end in this process first\n"
+    assert err == (
+        "nfcbridge: error: no card at memory:nobody: open its card end in this process first; "
+        "to reach another process use udp:, memory: cannot\n"
+    )
 
 
 def test_a_link_that_does_not_exist_is_told_before_a_password_is_asked_for(

@@ -201,12 +201,23 @@ def test_a_taken_port_says_what_to_do(card: UdpCard) -> None:
 
 
 def test_an_address_of_another_machine_cannot_be_bound() -> None:
-    with pytest.raises(LinkError, match=r"cannot listen at udp:192\.0\.2\.1:54321"):
+    with pytest.raises(LinkError, match=r"cannot listen at udp:192\.0\.2\.1:54321 .*: name an address of this machine"):
         open_card("udp:192.0.2.1", IDENTITY)
 
 
+def test_a_port_that_one_may_not_have_says_to_take_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(_sock: socket.socket, _address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(
+        LinkError, match=r"cannot listen at udp:127\.0\.0\.1:53 \(Permission denied\): take another port"
+    ):
+        open_card("udp::53", IDENTITY)
+
+
 def test_a_host_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(LinkError, match=r"cannot listen at udp:nowhere\.invalid:54321"):
+    with pytest.raises(LinkError, match=r"cannot listen at udp:nowhere\.invalid:54321 .*: the host .* cannot be found"):
         open_card("udp:nowhere.invalid", IDENTITY)
     with pytest.raises(LinkError, match=r"cannot reach udp:nowhere\.invalid:54321"):
         open_reader("udp:nowhere.invalid")
