@@ -15,6 +15,7 @@ import pytest
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.sim_words import describe, format_line
+from nfcbridge.client.phone import Phone
 from nfcbridge.errors import LinkTimeoutError
 from nfcbridge.links import ReaderEnd, open_reader
 from tests.cli.test_serving import ANY_PORTS, PROGRAM, PROJECT, READY, Server, serving
@@ -192,6 +193,37 @@ def test_a_phone_is_served_until_a_minute_of_silence(
     assert "LED         white rotating: reading card\n" in capsys.readouterr().out
     assert emulator.sim("advance", "61s") == ExitCode.DONE
     assert "LED         green steady: ready\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", ["/_sim/state", "/v1/_sim/state", "//_sim/state", "/v1/../_sim/state", "/%2e%2e/_sim/state"]
+)
+def test_nothing_of_it_is_reached_over_nfc(
+    emulator: Emulator, path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NFCBRIDGE_PASSWORD", "operator")
+    phone = Phone(open_reader(emulator.link))
+    try:
+        phone.connect(20)
+        session = log_in(phone)
+        answer = phone.exchange("GET", path, authorization=session)
+        assert answer.status in (400, 404)
+        assert answer.content == b""
+        assert phone.exchange("POST", "/_sim/plug", authorization=session, content=b"{}").status == 404
+    finally:
+        phone.close()
+    assert emulator.sim("state") == ExitCode.DONE
+    assert "no_vehicle_connected" in capsys.readouterr().out
+    assert emulator.sim("advance", "61s") == ExitCode.DONE
+
+
+def log_in(phone: Phone) -> str:
+    token = json.loads(phone.exchange("GET", "/login").content)["token"]
+    hashed = sha256(f"operator{token}".encode()).hexdigest()
+    login = json.dumps({"username": "operator", "password": hashed}).encode()
+    answer = phone.exchange("POST", "/login", content=login)
+    session: str = json.loads(answer.content)["session"]["session_id"]
+    return session
 
 
 def test_json_is_what_the_server_says(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
