@@ -50,7 +50,7 @@ def overseer() -> Overseer:
     return Overseer()
 
 
-@pytest.fixture(params=["memory:overseen", "udp:127.0.0.1:0"])
+@pytest.fixture(params=["memory:overseen", "udp:127.0.0.1:0", "faulty:memory:overseen?seed=1"])
 def desk(overseer: Overseer, request: pytest.FixtureRequest) -> Iterator[Desk]:
     with Desk(request.param, oversight=overseer) as desk:
         yield desk

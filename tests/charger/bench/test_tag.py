@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from nfcbridge.charger import Role
@@ -12,9 +13,15 @@ from nfcbridge.charger.point.faults import Cut, LoseField
 from nfcbridge.charger.point.inputs import PowerCycle
 from nfcbridge.charger.point.reader_states import ReaderState
 from nfcbridge.charger.settings import NewValue
-from tests.charger.bench.stand import PATIENCE, Stand
+from tests.charger.bench.stand import PATIENCE, Stand, Stream
 
 LINK = "udp:127.0.0.1:54321"
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
+    """Something that a link does."""
+
+    number: int
 
 
 async def live(stand: Stand, test: Callable[[], Awaitable[None]]) -> None:
@@ -131,6 +138,20 @@ def test_after_the_end_nothing_is_told(stand: Stand) -> None:
     stand.controller.unsettled = True
     stand.bench.tag.command_received()
     stand.bench.answer_is_over()
+
+
+def test_what_a_link_does_is_told_to_who_listens(stand: Stand) -> None:
+    async def test() -> None:
+        stand.bench.publish(Done(0))  # to nobody
+        stream = Stream(stand)
+        await stream.message()
+        await stream.next("now")
+        await asyncio.to_thread(stand.bench.publish, Done(1))
+        assert (await stream.next("done"))["number"] == 1
+        stream.leave()
+        await stream.task
+
+    asyncio.run(live(stand, test))
 
 
 @pytest.mark.parametrize("client", [LINK, "127.0.0.1"])
