@@ -1,5 +1,6 @@
 """A tag that is taken away while it is served, comes back, and tells that it is used."""
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -115,6 +116,23 @@ def test_a_tag_that_is_taken_away_is_not_there_and_comes_back(
     overseer.present = True
     arrive_in_time(reader)
     assert ask(reader, SELECT_AID) == bytes.fromhex("02 9000")
+
+
+def test_a_virtual_reader_sees_the_card_go_and_come(overseer: Overseer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as vpcd:
+        vpcd.settimeout(SOON)
+        with Desk(f"vpcd:127.0.0.1:{vpcd.getsockname()[1]}", oversight=overseer):
+            slot, _ = vpcd.accept()
+            slot.settimeout(SOON)
+            overseer.present = False
+            assert slot.recv(1) == b""  # the card was drawn
+            slot.close()
+            overseer.present = True
+            slot, _ = vpcd.accept()
+            slot.sendall(bytes.fromhex("0001 04"))  # the ATR is asked for
+            slot.settimeout(SOON)
+            assert slot.recv(2)
+            slot.close()
 
 
 def test_an_emulator_stops_while_its_tag_is_away(overseer: Overseer) -> None:
