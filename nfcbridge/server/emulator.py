@@ -12,6 +12,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 RANDOM_UID: Final = b"\x08"  # first octet of a random UID of 4 octets (ISO 14443-3); most readers emulate no other
+
+SWITCH_INTERVAL: Final = 0.001
+"""Seconds after which a busy thread hands the interpreter on. A link's thread asks for it three or four times an exchange,
+and may have a writer of the database and a writer of traces before it beside the loop: 5 ms each, as Python has it, are a
+good part of the 31 ms that S(WTX) leaves to FWT."""
 
 STATUS_WORD: Final = 2  # octets after the data of a response
 
@@ -156,6 +162,7 @@ class Emulator:
             on_stop=None if oversight is None else oversight.stop,
         )
         self.doors: list[Door] = []
+        self._switch_interval = sys.getswitchinterval()
         self.http_url: str | None = None
         self._started = False
 
@@ -184,6 +191,7 @@ class Emulator:
             for index, link in enumerate(self._links):
                 self.doors.append(self._open(link, index))  # one by one: `stop` closes those that are open
             gc.freeze()  # what start-up made stays: the collector need not walk it between two blocks
+            sys.setswitchinterval(SWITCH_INTERVAL)
             for door in self.doors:
                 door.start()
         except BaseException:
@@ -198,6 +206,7 @@ class Emulator:
         """
         with contextlib.ExitStack() as last:  # from the last to the first, each even if one before it raised
             last.callback(gc.unfreeze)
+            last.callback(sys.setswitchinterval, self._switch_interval)
             for door in self.doors:
                 last.callback(door.join)
             last.callback(self.app_loop.stop)

@@ -4,17 +4,20 @@
 
 The server is the real command in its own process; the reader is here, on the UDP air, and measures from send to
 receive. Of twelve blocks eight are READs of the file, four belong to two exchanges with a session: the UPDATE that runs
-the application, and the READ of its answer. The load is a third process: keep-alive connections that log in once and
-ask for the state as fast as they are answered.
+the application, and the READ of its answer. The load is a third process: keep-alive connections that log in once, of
+which every second one reads the state and the others change a pair, durably, as fast as they are answered.
 """
 
 import argparse
 import asyncio
 import hashlib
 import multiprocessing
+import os
+import tempfile
 import time
 from array import array
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -86,18 +89,24 @@ async def _load(host: str, port: int, connections: int, stop: Event) -> int:
     callers = [HttpCaller(*await asyncio.open_connection(host, port)) for _ in range(connections)]
     session = await callers[0].login("operator")
 
-    async def ask(caller: HttpCaller) -> int:
+    async def ask(caller: HttpCaller, index: int) -> int:
         count = 0
+        if index % 2:
+            await caller.call("POST", "/key_value_store", b'{"bench%d":""}' % index, session)
         while not stop.is_set():
-            await caller.call("GET", "/system_state", session=session)
+            if index % 2:
+                await caller.call("PUT", "/key_value_store", b'{"bench%d":"%d"}' % (index, count), session)
+            else:
+                await caller.call("GET", "/system_state", session=session)
             count += 1
         return count
 
-    return sum(await asyncio.gather(*map(ask, callers)))
+    return sum(await asyncio.gather(*(ask(caller, index) for index, caller in enumerate(callers))))
 
 
 def run_load(host: str, port: int, connections: int, stop: Event, result: "multiprocessing.Queue[int]") -> None:
-    """The load's process."""
+    """The load's process, which takes what server and reader leave: it is to keep the loop busy, not the machine."""
+    os.nice(10)
     result.put(asyncio.run(_load(host, port, connections, stop)))
 
 
@@ -125,10 +134,18 @@ def run_reader(link: str, blocks: int) -> tuple["array[float]", "array[float]", 
     return end.times, bare, exchanges
 
 
+def options(folder: str) -> list[str]:
+    """Those of a server that keeps its data on disk, as it does for users."""
+    password = Path(folder, "password")
+    password.write_text("operator", encoding="ascii")
+    places = ["--link", "udp:127.0.0.1:0", "--http", "127.0.0.1:0", "--data", str(Path(folder, "data"))]
+    return ["-q", *places, "--password", f"operator={password}"]
+
+
 def measure(blocks: int, connections: int) -> int:
     """Run one series; returns the number of blocks that came later than FWT."""
     title = f"{connections} HTTP connections" if connections else "idle"
-    with serving("--dev", "-q", "--link", "udp:127.0.0.1:0", "--http", "127.0.0.1:0") as served:
+    with tempfile.TemporaryDirectory() as folder, serving(*options(folder)) as served:
         stop = multiprocessing.Event()
         result: multiprocessing.Queue[int] = multiprocessing.Queue()
         host, _, port = served.http.removeprefix("http://").rpartition(":")

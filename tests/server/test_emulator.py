@@ -3,6 +3,7 @@
 import gc
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from nfcbridge.isodep import Ats
 from nfcbridge.links import CardIdentity, Level, open_card, open_reader
 from nfcbridge.server import events as told
 from nfcbridge.server.door import Door
-from nfcbridge.server.emulator import CardSettings, Emulator, parse_endpoint, place_of, serve
+from nfcbridge.server.emulator import SWITCH_INTERVAL, CardSettings, Emulator, parse_endpoint, place_of, serve
 from nfcbridge.type4 import CardConfig
 from tests.server.hall import SOON, Desk, Hall
 from tests.server.scripted import ScriptedCard
@@ -223,6 +224,13 @@ def test_what_start_up_made_is_kept_from_the_collector_for_as_long_as_it_serves(
     with Desk():
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
+
+
+def test_a_busy_application_hands_the_interpreter_on_soon_for_as_long_as_it_serves() -> None:
+    before = sys.getswitchinterval()
+    with Desk():
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
+    assert sys.getswitchinterval() == pytest.approx(before)
 
 
 # Stop
