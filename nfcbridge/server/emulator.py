@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 RANDOM_UID: Final = b"\x08"  # first octet of a random UID of 4 octets (ISO 14443-3); most readers emulate no other
 
 SWITCH_INTERVAL: Final = 0.001
-"""Seconds after which a busy thread hands the interpreter on. A link's thread asks for it three or four times an exchange,
-and may have a writer of the database and a writer of traces before it beside the loop: 5 ms each, as Python has it, are a
+"""Seconds after which a busy thread hands the interpreter on. A link's thread asks for it three or four times an
+exchange, and may have the writers of database and trace before it beside the loop: 5 ms each, as Python has it, are a
 good part of the 31 ms that S(WTX) leaves to FWT."""
 
 STATUS_WORD: Final = 2  # octets after the data of a response
