@@ -15,10 +15,17 @@ form of the charge controller's failures, for people.
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from nfcbridge.server.response import Response
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
 
 # Octets of a request line with its header fields. A query of 4,000 characters may be percent-encoded, 12 octets each.
 # A head that is longer is waited for up to what asyncio reads at once, 262,144 octets, and then refused.
@@ -72,8 +79,6 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.logger = _logger
         self.since = self.loop.time()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timed: tuple[int, bool] | None = None  # the request, and whether it is its body that the timer is for
         self._stuck: asyncio.TimerHandle | None = None
         self._begun = 0  # requests
         self._receiving = False  # a request has begun and is not complete
@@ -84,6 +89,12 @@ class Connection(HttpToolsProtocol):
         self._length = 0
         self._body = 0
         self._reason: tuple[HTTPStatus, str] | None = None
+        # One timer that always runs. Most of the time it finds nothing to do: that is less than one for each request.
+        self._timer: asyncio.TimerHandle
+        self._due = 0.0
+        # What the rest of a request is waited for: which request, whether its head, and until when.
+        self._rest = (0, False)
+        self._rest_due = 0.0
 
     @property
     def waiting(self) -> bool:
@@ -100,28 +111,33 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A peer has connected."""
         super().connection_made(transport)
-        self._watch()
+        self._start_timer(self.since + HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        self._stop_timer()
+        self._timer.cancel()
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take octets from the network."""
         receiving, in_head, begun = self._receiving, self._in_head, self._begun
         self._largest = self._head + len(data) if in_head else len(data)
-        super().data_received(data)
-        if self._in_head:
-            if in_head and self._begun == begun:
-                self._head += len(data)
-            elif not receiving and self._begun == begun + 1:
-                self._head = len(data)
-            if self._head > MAX_HEAD and not self.transport.is_closing():
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a head of more than {MAX_HEAD} octets")
-        self._watch()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # it is answered as if it had not asked for another protocol (RFC 9110, section 7.8)
+        except httptools.HttpParserError:
+            self._refuse(*(self._reason or (HTTPStatus.BAD_REQUEST, "not HTTP")))
+        if self._receiving:
+            if self._in_head:
+                if in_head and self._begun == begun:
+                    self._head += len(data)
+                elif not receiving and self._begun == begun + 1:
+                    self._head = len(data)
+                if self._head > MAX_HEAD and not self.transport.is_closing():
+                    self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"a head of more than {MAX_HEAD} octets")
+            self._wait_for_rest()
 
     def pause_writing(self) -> None:
         """The peer does not take what it asked for."""
@@ -139,10 +155,12 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
         self._begun += 1
         self._receiving = self._in_head = True
         self._head = self._hosts = self._length = self._body = 0
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field is complete."""
@@ -161,12 +179,32 @@ class Connection(HttpToolsProtocol):
             self._measure_head()
         if len(self.headers) > MAX_FIELDS:
             self._give_up(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"more than {MAX_FIELDS} header fields")
-        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
+        version = self.parser.get_http_version()
+        if self._hosts != 1 and (self._hosts or version != "1.0"):
             self._give_up(HTTPStatus.BAD_REQUEST, "not one Host")  # RFC 9112, section 3.2
         if self._length > MAX_BODY:
             self._give_up(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MAX_BODY} octets")
-        super().on_headers_complete()
+        response = Response(
+            scope=self._make_scope(version),
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
         self._in_head = False
+        answered = self._all_answered
+        self.cycle = response
+        if answered:
+            self._answer(response)
+        else:  # one after the other
+            self.flow.pause_reading()
+            self.pipeline.appendleft((response, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -180,17 +218,40 @@ class Connection(HttpToolsProtocol):
         self._receiving = False
         super().on_message_complete()
 
+    # The application
+
     def on_response_complete(self) -> None:
         """A response is complete."""
-        super().on_response_complete()
         self.since = self.loop.time()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._answer(self.pipeline.pop()[0])
+
+    def _answer(self, response: RequestResponseCycle) -> None:
+        task = self.loop.create_task(response.run_asgi(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _make_scope(self, version: str) -> "HTTPScope":
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self.headers,
+        }
 
     # Refusals
-
-    def send_400_response(self, msg: str) -> None:
-        """The parser has given up, or was made to."""
-        status, cause = self._reason or (HTTPStatus.BAD_REQUEST, "not HTTP")
-        self._refuse(status, cause)
 
     def _measure_head(self) -> None:
         # Name, colon, space, value and line feed of each field; the method has few octets.
@@ -231,26 +292,32 @@ class Connection(HttpToolsProtocol):
 
     # Time
 
-    def _watch(self) -> None:
-        """See to it that a timer runs while the peer is waited for: one for each head, and one for each body."""
-        timed = (self._begun, self._in_body) if self.waiting else None
-        if timed != self._timed:
-            self._stop_timer()
-            if timed is not None:
-                self._start_timer()
-            self._timed = timed
+    def _wait_for_rest(self) -> None:
+        """See to it that the timer is there in time: for each head, and for each body."""
+        rest = (self._begun, self._in_head)
+        if rest != self._rest:
+            self._rest = rest
+            self._rest_due = self.loop.time() + (HEAD_TIMEOUT if self._in_head else BODY_TIMEOUT)
+            if self._rest_due < self._due:
+                self._timer.cancel()
+                self._start_timer(self._rest_due)
 
-    def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(BODY_TIMEOUT if self._in_body else HEAD_TIMEOUT, self._too_slow)
+    def _start_timer(self, due: float) -> None:
+        self._due = due
+        self._timer = self.loop.call_at(due, self._look)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _too_slow(self) -> None:
-        if self.flow.read_paused:
-            self._start_timer()  # it is the application that does not take the body
+    def _look(self) -> None:
+        now = self.loop.time()
+        if self._receiving:
+            due = self._rest_due
+            if now >= due and self.flow.read_paused:
+                due = self._rest_due = now + BODY_TIMEOUT  # it is the application that does not take the body
+        elif self._all_answered:
+            due = self.since + (KEEP_ALIVE if self._begun else HEAD_TIMEOUT)
+        else:
+            due = now + HEAD_TIMEOUT  # an answer may take its time
+        if now < due:
+            self._start_timer(due)
         elif self._receiving:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "the request was not complete in time")
         else:

@@ -447,9 +447,34 @@ def test_a_connection_without_requests_is_closed(wire: Wire) -> None:
 def test_line_feeds_are_no_request(wire: Wire) -> None:
     wire.send(head())
     for _ in range(11):
-        wire.advance(HEAD_TIMEOUT / 10)
+        wire.advance(KEEP_ALIVE / 10)
         wire.send(b"\r\n")
     assert wire.is_closed()
+
+
+def test_line_feeds_are_no_first_request_either(wire: Wire) -> None:
+    for _ in range(11):
+        wire.send(b"\r\n")
+        wire.advance(HEAD_TIMEOUT / 10)
+    assert wire.is_closed()
+    assert wire.transport.written == b""
+
+
+def test_half_a_request_after_an_idle_time_is_not_waited_for_longer_than_another(wire: Wire) -> None:
+    wire.send(head())
+    wire.advance(HEAD_TIMEOUT + 1.0)
+    wire.send(b"GET")
+    wire.advance(HEAD_TIMEOUT - 0.1)
+    assert not wire.is_closed()
+    wire.advance(0.2)
+    assert b"HTTP/1.1 408 " in wire.transport.written
+    assert wire.is_closed()
+
+
+def test_a_request_that_asks_for_another_protocol_is_answered_in_this_one(wire: Wire) -> None:
+    upgrade = head(b"connection: upgrade", b"upgrade: websocket", b"sec-websocket-key: eA==")
+    assert status_of(wire.send(upgrade)) == 200
+    assert status_of(wire.send(head(b"connection: upgrade, http2-settings", b"upgrade: h2c"))) == 200
 
 
 def test_each_request_has_the_whole_time(wire: Wire) -> None:
