@@ -1,17 +1,16 @@
-"""The REST core as an ASGI application: Starlette finds the path, an `Endpoint` does the rest."""
+"""The REST core as an ASGI application: an `Endpoint` for each path does the work.
 
-from collections.abc import Iterable
-from http import HTTPStatus
+path of the table without a parameter     found in a dict: Starlette's way there takes as long as the operation
+with a parameter, unknown; the lifespan   Starlette
+"""
 
-import msgspec
+from collections.abc import Iterable, Mapping
+
 from starlette.applications import Starlette
 from starlette.convertors import StringConvertor, register_url_convertor
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nfcbridge.charger import policy
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.operation import Endpoint, Operation
 from nfcbridge.charger.routes import BASE_PATH, ROUTES
@@ -40,27 +39,43 @@ class _UnknownPath:
             await self._otherwise(scope, receive, send)
 
 
-async def _our_fault(_request: Request, _error: Exception) -> Response:
-    # Starlette raises the error again once this is sent, so that whoever runs the application can report it.
-    body = msgspec.json.encode(policy.failed("internal error"))
-    return Response(body, HTTPStatus.INTERNAL_SERVER_ERROR, media_type="application/json")
+class Interface:
+    """The application.
+
+    Args:
+        framework: knows every path.
+        endpoints: of the paths without parameters.
+    """
+
+    def __init__(self, framework: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
+        self._framework = framework
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call, or live."""
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._framework(scope, receive, send)
+        else:
+            scope["path_params"] = {}
+            await endpoint(scope, receive, send)
 
 
 def _pattern(path: str) -> str:
     return BASE_PATH + path.replace("{key}", "{key:key}")
 
 
-def create_app(controller: Controller, operations: Iterable[Operation] = ROUTES) -> Starlette:
+def create_app(controller: Controller, operations: Iterable[Operation] = ROUTES) -> Interface:
     """The application that serves the interface of this controller, every path of it below BASE_PATH."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
+    endpoints = {path: Endpoint(controller, rows) for path, rows in by_path.items()}
     app = Starlette(
-        routes=[Route(_pattern(path), Endpoint(controller, rows)) for path, rows in by_path.items()],
-        exception_handlers={Exception: _our_fault},
+        routes=[Route(_pattern(path), endpoint) for path, endpoint in endpoints.items()],
         lifespan=lambda _app: controller.running(),
     )
     # /v1/login/ is an unknown path and not a redirect, which no NFC message could carry.
     app.router.redirect_slashes = False
     app.router.default = _UnknownPath(Endpoint(controller, []), app.router.default)
-    return app
+    return Interface(app, {BASE_PATH + path: endpoint for path, endpoint in endpoints.items() if "{" not in path})

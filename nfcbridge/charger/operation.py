@@ -154,6 +154,10 @@ class Endpoint:
         except RefusedError as refusal:
             status, headers = refusal.status, refusal.headers
             answer = self._refusal(str(refusal))
+        except Exception:
+            # Raised again, so that whoever runs the application can report it.
+            await respond(send, HTTPStatus.INTERNAL_SERVER_ERROR, policy.failed("internal error"), headers)
+            raise
         if answer is not None:
             await respond(send, status, answer, headers)
         elif scope["method"] == "HEAD":
