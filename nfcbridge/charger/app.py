@@ -1,7 +1,7 @@
 """The REST core as an ASGI application: an `Endpoint` for each path does the work.
 
-path of the table without a parameter     found in a dict: Starlette's way there takes as long as the operation
-with a parameter, unknown; the lifespan   Starlette
+Paths of the table are looked up here, since Starlette's way to them takes longer than most operations. Everything else
+is Starlette's: keys with a slash in them, unknown paths, the lifespan.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,20 +44,38 @@ class Interface:
 
     Args:
         framework: knows every path.
-        endpoints: of the paths without parameters.
+        endpoints: by path, with a parameter in braces at the end or without one.
     """
 
     def __init__(self, framework: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
         self._framework = framework
-        self._endpoints = endpoints
+        self._endpoints: dict[str, Endpoint] = {}
+        # By the path above the parameter, with its name.
+        self._below: dict[str, tuple[str, Endpoint]] = {}
+        for path, endpoint in endpoints.items():
+            above, _, last = path.rpartition("/")
+            if last.startswith("{"):
+                self._below[above] = (last.strip("{}"), endpoint)
+            else:
+                self._endpoints[path] = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call, or live."""
-        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if scope["type"] != "http":
+            await self._framework(scope, receive, send)
+            return
+        path = scope["path"]
+        endpoint = self._endpoints.get(path)
+        parameters = {}
+        if endpoint is None:
+            above, _, value = path.rpartition("/")
+            if value and above in self._below:
+                name, endpoint = self._below[above]
+                parameters = {name: value}
         if endpoint is None:
             await self._framework(scope, receive, send)
         else:
-            scope["path_params"] = {}
+            scope["path_params"] = parameters
             await endpoint(scope, receive, send)
 
 
@@ -78,4 +96,4 @@ def create_app(controller: Controller, operations: Iterable[Operation] = ROUTES)
     # /v1/login/ is an unknown path and not a redirect, which no NFC message could carry.
     app.router.redirect_slashes = False
     app.router.default = _UnknownPath(Endpoint(controller, []), app.router.default)
-    return Interface(app, {BASE_PATH + path: endpoint for path, endpoint in endpoints.items() if "{" not in path})
+    return Interface(app, {BASE_PATH + path: endpoint for path, endpoint in endpoints.items()})

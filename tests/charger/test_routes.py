@@ -351,3 +351,31 @@ def test_a_websocket_is_turned_away(core: Core) -> None:
 
 def test_a_refusal_has_the_status_as_a_plain_number() -> None:
     assert type(RefusedError(401, "x").status) is int
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("/v1/users/4", {"userId": "4"}),
+        ("/v1/users/a b", {"userId": "a b"}),
+        ("/v1/users/", None),
+        ("/v1/users/4/", None),
+        ("/v1/users/4/5", None),
+        ("/v1/users/4\n", {"userId": "4\n"}),
+        ("/v1/pairs/a", {"key": "a"}),
+        ("/v1/pairs/a/b", {"key": "a/b"}),
+        ("/v1/pairs/a/", {"key": "a/"}),
+        ("/v1/pairs/", None),
+        ("/v1/pairs", None),
+    ],
+)
+def test_a_parameter_is_one_segment_of_a_path_but_a_key_may_have_slashes(
+    target: str, found: dict[str, str] | None
+) -> None:
+    async def tell_parameters(_controller: Controller, call: Call[None, None]) -> dict[str, str]:
+        return call.path_parameters
+
+    users = dataclasses.replace(FOR_OPERATORS, handler=tell_parameters, response=dict)
+    core = Core(operations=[*ROUTES, users, dataclasses.replace(users, name="pairs", path="/pairs/{key}")])
+    reply = core.call("GET", target, session=core.login())
+    assert reply.content == found if found else reply.status == 404
