@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from uvicorn.server import ServerState
 
 from nfcbridge.server import connection, http, listener
-from nfcbridge.server.apploop import AppLoop
+from nfcbridge.server.apploop import STOP_TIMEOUT, AppLoop
 from nfcbridge.server.http import HttpServer, bind
 from tests.server.apps import Lively
 from tests.server.tls import client_context, server_context
@@ -182,3 +183,14 @@ def test_a_handshake_that_never_ends_does_not_hold_up_the_stop(tls_server: HttpS
             pass
         loop.stop(SOON)
         assert is_cut(connection)
+
+
+def test_idle_connections_do_not_hold_up_the_stop_whatever_their_peers_do(
+    tls_server: HttpServer, loop: AppLoop
+) -> None:
+    with client_context().wrap_socket(connect(tls_server), server_hostname="localhost") as silent:
+        ask(silent)
+        began = time.monotonic()
+        loop.stop(SOON)
+        assert time.monotonic() - began < STOP_TIMEOUT
+        assert silent.recv(1) == b""
