@@ -27,8 +27,9 @@ from nfcbridge.charger.whitelist import WhitelistEntry
 
 BASE_PATH: Final = "/v1"
 
-# Octets of a body that may have many pairs or tags in it: a thousand of a thousand octets each.
-LARGE_BODY: Final = 1_000_000
+# Octets of a body that may have many pairs or tags in it: all thousand pairs with values of a thousand characters (of
+# ASCII), below what the HTTP server takes at all.
+LARGE_BODY: Final = 1_040_000
 
 ROUTES: Final = (
     Operation(

@@ -3,8 +3,10 @@
 import json
 from contextlib import closing
 
+import pytest
+
 from nfcbridge.charger.routes import ROUTES
-from tests.api.doors import BothDoors, HttpDoor, read_reply
+from tests.api.doors import BothDoors, CoreDoor, HttpDoor, read_reply
 from tests.api.running import log_in
 from tests.api.world import PASSWORDS, World
 
@@ -104,3 +106,17 @@ def test_error_bodies_are_sentences_without_what_was_sent(world: World) -> None:
             assert reply.content == {"success": False, "cause": reply.content["cause"]}
             assert "script" not in reply.content["cause"]
             assert "secret" not in reply.content["cause"]
+
+
+@pytest.mark.parametrize("kind", [CoreDoor, HttpDoor])
+def test_all_pairs_that_there_can_be_may_come_in_one_request(kind: type[CoreDoor | HttpDoor], world: World) -> None:
+    with kind(world) as door:
+        session = log_in(door, "operator")
+        too_many = json.dumps({f"k{n}": "v" * 1000 for n in range(1001)})
+        answer = door.call("POST", "/key_value_store", session=session, body=too_many)
+        assert answer.content == {"success": False, "cause": "too many entries"}
+        for method, value in (("POST", "v" * 1000), ("PUT", "w" * 1000)):
+            pairs = {f"k{n}": value for n in range(1000)}
+            answer = door.call(method, "/key_value_store", session=session, body=json.dumps(pairs))
+            assert answer.content == {"success": True}
+            assert door.call("GET", "/key_value_store", session=session).content == pairs
