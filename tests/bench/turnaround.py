@@ -6,6 +6,9 @@ The server is the real command in its own process; the reader is here, on the UD
 receive. Of twelve blocks eight are READs of the file, four belong to two exchanges with a session: the UPDATE that runs
 the application, and the READ of its answer. The load is a third process: keep-alive connections that log in once, of
 which every second one reads the state and the others change a pair, durably, as fast as they are answered.
+
+A fourth process only sleeps, 1 ms at a time, and notes how late it wakes: what the machine does to everybody. A block is
+held against the server when it is late though nobody else was.
 """
 
 import argparse
@@ -31,6 +34,8 @@ from tests.foreign.served import serving
 from tests.stack.octets import read
 
 READS_AN_EXCHANGE: Final = 8
+NAP: Final = 0.001  # seconds
+NOTED: Final = 0.02  # seconds by which the sleeper woke too late, from which on it is told
 PATIENCE: Final = 2.0  # seconds that the reader waits in truth, so that a late block is measured and not only missed
 
 
@@ -110,6 +115,18 @@ def run_load(host: str, port: int, connections: int, stop: Event, result: "multi
     result.put(asyncio.run(_load(host, port, connections, stop)))
 
 
+def run_sleeper(stop: Event, result: "multiprocessing.Queue[list[float]]") -> None:
+    """The process that only sleeps; gives the seconds by which it woke too late, of those that count."""
+    late = []
+    while not stop.is_set():
+        began = time.perf_counter()
+        time.sleep(NAP)
+        over = time.perf_counter() - began - NAP
+        if over > NOTED:
+            late.append(over)
+    result.put(late)
+
+
 def run_reader(link: str, blocks: int) -> tuple["array[float]", "array[float]", "array[float]"]:
     """Seconds of every block, and of every small exchange with a session: by the phone alone, and by httpx2."""
     end = TimedReader(open_reader(link))
@@ -150,6 +167,9 @@ def measure(blocks: int, connections: int) -> int:
         result: multiprocessing.Queue[int] = multiprocessing.Queue()
         host, _, port = served.http.removeprefix("http://").rpartition(":")
         load = multiprocessing.Process(target=run_load, args=(host, int(port), connections, stop, result))
+        naps: multiprocessing.Queue[list[float]] = multiprocessing.Queue()
+        sleeper = multiprocessing.Process(target=run_sleeper, args=(stop, naps))
+        sleeper.start()
         began = time.perf_counter()
         if connections:
             load.start()
@@ -165,6 +185,10 @@ def measure(blocks: int, connections: int) -> int:
             count = result.get(timeout=30)
             load.join()
             print(f"{title}: {count / (time.perf_counter() - began):.0f} HTTP requests/s meanwhile")
+        overslept = naps.get(timeout=30)
+        sleeper.join()
+        worst = duration(max(overslept, default=0.0))
+        print(f"{title}: a process that only sleeps woke over 20 ms late {len(overslept)} times, by {worst} at most")
         late = sum(1 for value in times if value > DEFAULT.fwt)
         print(f"{title}: {late} of {len(times)} blocks later than FWT ({duration(DEFAULT.fwt)})", flush=True)
         return late
