@@ -7,8 +7,8 @@ receive. Of twelve blocks eight are READs of the file, four belong to two exchan
 the application, and the READ of its answer. The load is a third process: keep-alive connections that log in once, of
 which every second one reads the state and the others change a pair, durably, as fast as they are answered.
 
-A fourth process only sleeps, 1 ms at a time, and notes how late it wakes: what the machine does to everybody. A block is
-held against the server when it is late though nobody else was.
+A fourth process only sleeps, 1 ms at a time, and notes how late it wakes: what the machine does to everybody. A late
+block is held against the server when nobody else was late.
 """
 
 import argparse
