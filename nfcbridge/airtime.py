@@ -68,19 +68,20 @@ SELECTION: Final = selection_time(4)
 """For a UID of four octets, as emulated tags have. RATS and ATS are frames like others and not in it."""
 
 
-def command_frames(command: int, response: int, frame_size: int) -> Iterator[tuple[bool, int]]:
+def command_frames(command: int, response: int, frame_size: int, fsc: int | None = None) -> Iterator[tuple[bool, int]]:
     """The blocks that carry a command and its response, chained where one frame does not hold them.
 
     Args:
         command: octets of the command APDU.
         response: octets of the response APDU, status word included.
         frame_size: FSC and FSD, in octets.
+        fsc: FSC where it is another one than FSD.
 
     Yields:
         For each whether the reader sends it, and its octets without CRC.
     """
-    room = frame_size - CRC_OCTETS - 1
-    for apdu, from_reader in ((command, True), (response, False)):
+    for apdu, from_reader, size in ((command, True, fsc or frame_size), (response, False, frame_size)):
+        room = size - CRC_OCTETS - 1
         rest = apdu
         while rest > room:
             yield from_reader, 1 + room
@@ -89,9 +90,11 @@ def command_frames(command: int, response: int, frame_size: int) -> Iterator[tup
         yield from_reader, 1 + rest
 
 
-def command_time(command: int, response: int, frame_size: int, rate: int = BASE_RATE) -> float:
+def command_time(
+    command: int, response: int, frame_size: int, rate: int = BASE_RATE, *, fsc: int | None = None
+) -> float:
     """The time of a command and its response; the arguments are those of `command_frames` and `frames_time`."""
-    return frames_time(command_frames(command, response, frame_size), rate)
+    return frames_time(command_frames(command, response, frame_size, fsc), rate)
 
 
 class Manner(Struct, frozen=True):

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from nfcbridge.dispatch import App
 from nfcbridge.errors import ConfigError, LocalProtocolError
-from nfcbridge.framing import ExchangeConfig
+from nfcbridge.framing import Answer, ExchangeConfig, format_answer
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.links import CardEnd, CardIdentity, Level, open_card
@@ -48,6 +48,7 @@ SWITCH_INTERVAL: Final = 0.001
 exchange, and may have the writers of database and trace before it beside the loop: 5 ms each, as Python has it, are a
 good part of the 31 ms that S(WTX) leaves to FWT."""
 
+SOME_FAULT: Final = 400  # a status of three digits, as all are
 STATUS_WORD: Final = 2  # octets after the data of a response
 
 _log: Final = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Emulator:
     ) -> None:
         self.card = card or CardSettings()
         self.exchange = exchange or ExchangeConfig()
-        check_messages(self.exchange, self.card.limits)
+        check_messages(self.exchange, self.card.limits, self.card.language)
         if oversight is not None and not all(isinstance(link, str) for link in links):
             raise ConfigError("with an oversight links are given by name, so that they can be opened again")
         self._on_event = on_event
@@ -301,14 +302,19 @@ class Emulator:
         self._notify(told.ApplicationFailed(time.monotonic(), "", problem))
 
 
-def check_messages(exchange: ExchangeConfig, limits: CardConfig) -> None:
-    """Raise ConfigError if the file cannot hold what stands in for an answer."""
+def check_messages(exchange: ExchangeConfig, limits: CardConfig, language: str) -> None:
+    """Raise ConfigError if the file cannot hold what stands in for an answer, or the shortest answer to any fault."""
     for name, message in (("idle", exchange.idle), ("not-ready", exchange.not_ready)):
         if len(message) > limits.capacity:
             raise ConfigError(
                 f"the {name} message has {len(message)} octets, the file takes {limits.capacity}: "
                 "choose a shorter one or a larger file"
             )
+    shortest = len(encode_text(format_answer(Answer(SOME_FAULT)), language))
+    if shortest > limits.capacity:
+        raise ConfigError(
+            f"the shortest answer has {shortest} octets, the file takes {limits.capacity}: choose a larger file"
+        )
 
 
 def check_sizes(end: CardEnd, card: CardSettings) -> None:

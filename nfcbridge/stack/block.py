@@ -21,6 +21,7 @@ class BlockCardStack:
 
     def __init__(self, upper: CardStack, ats: Ats = DEFAULT_ATS, *, max_frame: int = MAX_FRAME) -> None:
         self.upper = upper
+        upper.fsc = ats.fsc
         self.link = CardLink(ats, max_frame=max_frame)
 
     def receive(self, frame: bytes, now: float) -> list[Event]:

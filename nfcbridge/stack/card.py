@@ -93,6 +93,11 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     says_length: bool = False
 
 
+def offset_of(read: bytes) -> int:
+    """The file offset of a READ BINARY."""
+    return int.from_bytes(read[2:4], "big")
+
+
 class CardStack:
     """One tag from its APDUs up: give it APDUs and answers, send what it says.
 
@@ -103,6 +108,8 @@ class CardStack:
 
     Attributes:
         commands: how many APDUs it has received; a presence check sends none.
+        frame_size: octets of the longest frame that the reader takes (FSD).
+        fsc: octets of the longest frame that the card takes.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class CardStack:
         self.tag = Type4Card(self.config, exchange.idle)
         self.exchange = Exchange(exchange)
         self.frame_size = DEFAULT_FRAME_SIZE
+        self.fsc = DEFAULT_FRAME_SIZE
         self.commands = 0
         self._language = language
         self._sizes: list[tuple[int, int]] = []  # octets of (command, response) since the write began
@@ -122,6 +130,7 @@ class CardStack:
         self._answer: AnswerReady | None = None  # of the answer in the file, until it was read to its end
         self._committed_at = 0.0
         self._length_read = True  # NLEN was read since the commit, in the same activation
+        self._stand_in: bytes | None = None  # the message whose NLEN the reader has, where that is no answer
 
     # What the reader does
 
@@ -131,6 +140,8 @@ class CardStack:
         self.commands += 1
         self._command_size = len(apdu)
         self._held = None  # a new command: nobody waits for the response of the last one
+        if self._stand_in is not None and self.tag.reads_ndef_file(apdu) and offset_of(apdu) >= NLEN_SIZE:
+            return self._read_on(apdu, self._stand_in, events)
         if self.exchange.state is State.PROCESSING and self.tag.reads_ndef_file(apdu):
             until = self.exchange.hold_until(now)
             if until is not None:
@@ -138,13 +149,21 @@ class CardStack:
                 return events
         return self._execute(apdu, events, now)
 
+    def _read_on(self, apdu: bytes, stand_in: bytes, events: list[Event]) -> list[Event]:
+        """Answer a READ past NLEN from the message whose NLEN was read, or the reader has a part of each of two."""
+        answer = self.tag.message
+        self.tag.publish(stand_in)
+        response, _ = self.tag.receive_command(apdu)
+        self.tag.publish(answer)
+        return self._send(response, events)
+
     def _execute(self, apdu: bytes, events: list[Event], now: float) -> list[Event]:
         response, report = self.tag.receive_command(apdu)
         if report is None:
             return self._send(response, events)
         if isinstance(report, ReadUpTo):
             self._send(response, events)
-            self._read_up_to(report, int.from_bytes(apdu[2:4], "big"), events, now)
+            self._read_up_to(report, offset_of(apdu), events, now)
             return events
         self._reported(report, events, now)
         until = self.exchange.hold_until(now) if isinstance(report, Committed) else None
@@ -166,6 +185,7 @@ class CardStack:
         again = self.exchange.state not in {State.IDLE, State.WRITING}
         self._apply(self.exchange.reactivated(now), events, now)
         self._length_read = True
+        self._stand_in = None
         events.append(TagActivated(frame_size, again))
         return events
 
@@ -272,6 +292,7 @@ class CardStack:
     def _reported(self, report: Report, events: list[Event], now: float) -> None:
         if isinstance(report, (WriteBegun, Committed)) and self.exchange.state not in WRITES:
             self._sizes.clear()
+            self._stand_in = None
         if isinstance(report, WriteBegun):
             self._apply(self.exchange.write_begun(now), events, now)
         elif isinstance(report, WriteContinued):
@@ -316,14 +337,14 @@ class CardStack:
     def _read_up_to(self, report: ReadUpTo, start: int, events: list[Event], now: float) -> None:
         if start < NLEN_SIZE:
             self._length_read = True
-        answer = self._answer
-        if answer is not None and report.offset > NLEN_SIZE and not self._length_read:
-            events.append(ReadWithoutLength(answer.number))
+            self._stand_in = self.tag.message if self.exchange.state is State.PROCESSING else None
+        if report.offset > NLEN_SIZE and not self._length_read and self.exchange.state is not State.IDLE:
+            events.append(ReadWithoutLength(self.exchange.number))
             self._length_read = True
         self._apply(self.exchange.read_up_to(report.offset, report.end, now), events, now)
 
     def _air_time(self) -> float:
-        return sum(command_time(command, response, self.frame_size) for command, response in self._sizes)
+        return sum(command_time(command, response, self.frame_size, fsc=self.fsc) for command, response in self._sizes)
 
     def _apply(self, effects: list[Effect], events: list[Event], now: float) -> None:
         for effect in effects:
@@ -349,8 +370,9 @@ class CardStack:
             events.append(AnswerRead(answer.number, answer.status, answer.octets, answer.core, self._air_time()))
 
     def _expired(self, effect: Expired, events: list[Event], _now: float) -> None:
-        self._answer = None
-        events.append(AnswerExpired(effect.number, not effect.unread))
+        answer, self._answer = self._answer, None
+        if answer is not None:  # it was not read to its end
+            events.append(AnswerExpired(effect.number, not effect.unread))
 
     def _discarded(self, effect: Discarded, events: list[Event], _now: float) -> None:
         events.append(LateAnswer(effect.number))

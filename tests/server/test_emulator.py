@@ -97,15 +97,22 @@ def test_without_http_there_is_no_url() -> None:
         assert emulator.http_url is None
 
 
-@pytest.mark.parametrize(("idle", "not_ready", "name"), [(9, 0, "idle"), (1, 9, "not-ready")])
+@pytest.mark.parametrize(("idle", "not_ready", "name"), [(43, 0, "idle"), (1, 43, "not-ready")])
 def test_a_message_that_the_file_cannot_hold_is_refused_before_it_is_needed(
     idle: int, not_ready: int, name: str
 ) -> None:
-    small = CardSettings(limits=CardConfig(file_size=10))
-    with pytest.raises(ConfigError, match=f"the {name} message has 9 octets, the file takes 8"):
+    small = CardSettings(limits=CardConfig(file_size=44))
+    with pytest.raises(ConfigError, match=f"the {name} message has 43 octets, the file takes 42"):
         Emulator(Hall().app, [], card=small, exchange=ExchangeConfig(idle=bytes(idle), not_ready=bytes(not_ready)))
-    fits = Emulator(Hall().app, [], card=small, exchange=ExchangeConfig(idle=bytes(8), not_ready=bytes(8)))
+    fits = Emulator(Hall().app, [], card=small, exchange=ExchangeConfig(idle=bytes(42), not_ready=bytes(42)))
     assert fits.link_names == []
+
+
+def test_a_file_too_small_for_the_shortest_answer_to_a_fault_is_refused() -> None:
+    # D1 01 len 54 02 'en' and {"messageID":null,"statusCode":400}: 42 octets, and two of NLEN.
+    small = CardSettings(limits=CardConfig(file_size=43))
+    with pytest.raises(ConfigError, match="shortest answer has 42 octets, the file takes 41: choose a larger file"):
+        Emulator(Hall().app, [], card=small)
 
 
 def test_a_language_that_no_record_can_have_is_refused_before_the_first_answer() -> None:

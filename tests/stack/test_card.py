@@ -321,3 +321,82 @@ def test_the_language_of_answers_is_configurable() -> None:
     response = say(stack, read(0, 10), 0.2)
     assert response is not None
     assert response[7:9] == b"de"
+
+
+def waited_twice() -> CardStack:
+    """A phone that waited for the UPDATE and for NLEN, and has the NLEN of the empty message now, at 0.8 s."""
+    stack = selected()
+    stack.receive(write(GET_STATE), 0.0)
+    stack.handle_timer(0.4)
+    assert say(stack, read(0, 2), 0.4) is None
+    assert sent(stack.handle_timer(0.8)) == [b"\x00\x03" + OK]
+    return stack
+
+
+def test_the_message_belongs_to_the_nlen_that_was_read_though_the_answer_came_between() -> None:
+    stack = waited_twice()
+    answered(1, stack, 0.85)
+    assert say(stack, read(2, 3), 0.86) == bytes.fromhex("D00000") + OK
+    assert say(stack, read(0, 2), 0.9) == len(STATE_ANSWER).to_bytes(2, "big") + OK
+    assert say(stack, read(2, len(STATE_ANSWER)), 0.9) == STATE_ANSWER + OK
+
+
+def test_the_empty_message_whose_nlen_was_read_is_not_held_for() -> None:
+    stack = waited_twice()
+    assert say(stack, read(2, 3), 0.81) == bytes.fromhex("D00000") + OK
+    assert say(stack, read(0, 2), 0.82) is None
+
+
+def test_what_was_read_of_the_empty_message_does_not_release_the_answer() -> None:
+    stack = waited_twice()
+    answered(1, stack, 0.85)
+    say(stack, read(2, 3), 0.86)
+    assert say(stack, update(0, bytes(2)), 0.9) == NOT_NOW
+
+
+def test_after_a_new_activation_the_nlen_of_before_counts_no_more() -> None:
+    stack = waited_twice()
+    answered(1, stack, 0.85)
+    stack.activated(256, 0.9)
+    for command in (SELECT_AID, SELECT_NDEF):
+        say(stack, command, 0.9)
+    assert say(stack, read(2, 5), 0.9) == STATE_ANSWER[:5] + OK
+
+
+def test_a_write_that_begins_is_not_touched_by_a_read_after_the_nlen_of_before() -> None:
+    stack = waited_twice()
+    answered(1, stack, 0.85)
+    stack.handle_timer(10.85)
+    assert say(stack, update(0, bytes(2) + GET_STATE[:10]), 11.0) == OK
+    assert say(stack, read(2, 10), 11.1) == GET_STATE[:10] + OK
+    assert stack.tag.writing
+
+
+def test_reading_without_nlen_is_warned_of_while_the_answer_is_not_there_too() -> None:
+    stack = selected()
+    stack.receive(write(GET_STATE), 0.0)
+    stack.handle_timer(0.4)
+    assert say(stack, read(2, len(GET_STATE)), 0.4) is None
+    assert news(stack.handle_timer(0.8), seen.ReadWithoutLength) == [seen.ReadWithoutLength(1)]
+
+
+def test_the_end_of_an_answer_that_was_read_whole_is_no_news() -> None:
+    stack = selected()
+    stack.receive(write(GET_STATE), 0.0)
+    answered(1, stack, 0.1)
+    say(stack, read(0, 251), 0.2)
+    assert news(stack.handle_timer(10.1), seen.AnswerExpired) == []
+    assert say(stack, read(0, 5), 10.2) == EMPTY_FILE + OK
+
+
+def test_air_time_counts_the_blocks_of_a_command_by_the_frames_that_the_card_takes() -> None:
+    times = []
+    for fsc in (256, 16):
+        stack = selected()
+        stack.fsc = fsc
+        stack.receive(write(GET_STATE), 0.0)
+        answered(1, stack)
+        (event,) = news(stack.receive(read(0, 251), 0.2), seen.AnswerRead)
+        times.append(event.air)
+    # 67 octets of a command in frames of 16 are five blocks more, each with an R(ACK): six octets and two delays.
+    assert times[1] - times[0] > 4 * (6 * 85e-6 + 2 * 86e-6)
