@@ -150,7 +150,7 @@ _WORDS: Final[dict[type, Callable[..., str]]] = {
     told.AnswerUnread: lambda event: (
         f"answer {event.number}: expired, " + ("read in part" if event.partly else "nobody read it")
     ),
-    told.Refused: lambda event: f"refused: {event.reason}; {event.remedy}",
+    told.Refused: lambda event: f"refused (pipelining, {event.count}): {event.reason}; {event.remedy}",
     told.Warned: lambda event: f"warning: {event.reason}; {event.remedy}",
     told.LinkFailed: lambda event: f"link {event.link} failed: {event.reason}",
     told.ApplicationFailed: lambda event: f"application: {event.reason}",

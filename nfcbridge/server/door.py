@@ -322,7 +322,7 @@ class Door:
         self._tell(told.AnswerUnread, event.number, event.read)
 
     def _write_refused(self, event: seen.WriteRefused) -> None:
-        self._tell(told.Refused, event.reason.value, REMEDIES[event.reason])
+        self._tell(told.Refused, event.count, event.reason.value, REMEDIES[event.reason])
 
     def _write_rolled_back(self, _event: seen.WriteRolledBack) -> None:
         self._tell(told.Warned, "a half-written request was dropped", "write again, from NLEN 0 on")

@@ -78,8 +78,9 @@ class AnswerUnread(EmulatorEvent, frozen=True):
 
 
 class Refused(EmulatorEvent, frozen=True):
-    """A write was refused, 6985."""
+    """A write was refused, 6985: pipelining. `count`: how often it was, on this link."""
 
+    count: int
     reason: str
     remedy: str
 

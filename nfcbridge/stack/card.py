@@ -301,8 +301,8 @@ class CardStack:
             self._commit(report.message, events, now)
         elif isinstance(report, UpdateRefused):
             reason = Reason.PROCESSING if self.exchange.state is State.PROCESSING else Reason.UNREAD
-            events.append(WriteRefused(reason))
             self._apply(self.exchange.write_refused(now), events, now)
+            events.append(WriteRefused(reason, self.exchange.pipelining_count))
         elif isinstance(report, RolledBack):
             self._rolled_back(events, now)
 

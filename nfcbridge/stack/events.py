@@ -88,9 +88,10 @@ class Reason(enum.Enum):
 
 
 class WriteRefused(Event, frozen=True):
-    """A write got 6985."""
+    """A write got 6985: pipelining. `count`: how often that tag has seen it."""
 
     reason: Reason
+    count: int
 
 
 class WriteRolledBack(Event, frozen=True):

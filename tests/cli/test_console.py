@@ -39,7 +39,10 @@ WORDS: list[tuple[EmulatorEvent, str]] = [
     ),
     (told.AnswerUnread(1.0, LINK, 3, partly=False), "answer 3: expired, nobody read it"),
     (told.AnswerUnread(1.0, LINK, 3, partly=True), "answer 3: expired, read in part"),
-    (told.Refused(1.0, LINK, "it is processed", "read first"), "refused: it is processed; read first"),
+    (
+        told.Refused(1.0, LINK, 2, "it is processed", "read first"),
+        "refused (pipelining, 2): it is processed; read first",
+    ),
     (told.Warned(1.0, LINK, "no NLEN", "the app must close()"), "warning: no NLEN; the app must close()"),
     (told.LinkFailed(1.0, LINK, "pull and plug it"), f"link {LINK} failed: pull and plug it"),
     (told.ApplicationFailed(1.0, "", "it raised KeyError"), "application: it raised KeyError"),

@@ -143,7 +143,7 @@ def test_a_write_while_processing_is_refused_and_told() -> None:
     say(stack, write(GET_STATE))
     events = stack.receive(update(0, bytes(2)), 0.1)
     assert sent(events) == [NOT_NOW]
-    assert news(events, seen.WriteRefused) == [seen.WriteRefused(seen.Reason.PROCESSING)]
+    assert news(events, seen.WriteRefused) == [seen.WriteRefused(seen.Reason.PROCESSING, count=1)]
 
 
 def test_a_write_before_the_answer_was_read_is_refused_and_told() -> None:
@@ -152,7 +152,9 @@ def test_a_write_before_the_answer_was_read_is_refused_and_told() -> None:
     answered(1, stack)
     events = stack.receive(update(0, bytes(2)), 0.2)
     assert sent(events) == [NOT_NOW]
-    assert news(events, seen.WriteRefused) == [seen.WriteRefused(seen.Reason.UNREAD)]
+    assert news(events, seen.WriteRefused) == [seen.WriteRefused(seen.Reason.UNREAD, count=1)]
+    (again,) = news(stack.receive(update(0, bytes(2)), 0.3), seen.WriteRefused)
+    assert again.count == 2
 
 
 def test_a_write_at_the_moment_the_answer_expires_is_accepted_though_no_timer_ran() -> None:
