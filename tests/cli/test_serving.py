@@ -498,6 +498,35 @@ def test_what_cannot_be_served_is_told_in_one_line(args: list[str], code: int, w
     assert (done.stdout, done.returncode) == ("", code)
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("x = 1\nraise RuntimeError('no\\nsettings')\n", "RuntimeError: no settings at {file}:2"),
+        ("x = 1\n\ndef app(:\n", "SyntaxError: invalid syntax at {file}:3"),
+        ("import sys\nsys.exit('no settings')\n", "SystemExit: no settings at {file}:2"),
+        ("import json\njson.loads(\n    1)\n", "TypeError: the JSON object must be str"),
+    ],
+)
+def test_an_application_that_cannot_be_imported_is_told_with_its_line(source: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken_app.py"
+    file.write_text(source)
+    done = subprocess.run(
+        [*PROGRAM, "serve", "--http", "none", "--link", "udp:127.0.0.1:0", "--app", "broken_app:app"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        cwd=tmp_path,
+        check=False,
+        timeout=60,
+    )
+    assert f"--app broken_app:app: broken_app cannot be imported: {words.format(file=file)}" in done.stderr
+    assert (len(done.stderr.splitlines()), done.stdout, done.returncode) == (1, "", ExitCode.USAGE)
+
+
+def test_a_place_that_nobody_knows_is_left_out() -> None:
+    assert serving_module.place_in_module(RuntimeError()) == ""
+
+
 def test_a_port_that_is_taken_is_exit_code_3(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT)}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
