@@ -298,7 +298,7 @@ def stays_on_this_machine(link: str) -> bool:
     "--trace",
     type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
     metavar="FILE",
-    help="Record every frame, as JSON lines.",
+    help="Record every frame from RATS on, as JSON lines; of a second link to FILE-2, before the ending.",
 )
 @click.option("--uid", type=Octets(4, 7, 10), metavar="HEX", help="The card's UID: 4, 7 or 10 octets.")
 @click.option("--ats", type=Octets(), metavar="HEX", help="The whole answer to select, with its length octet.")

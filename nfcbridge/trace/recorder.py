@@ -11,6 +11,7 @@ has selected the card, so a card that was selected again in the same field has t
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,13 +38,18 @@ _FORMATS: Final = {
 }
 
 
+def open_private(path: Path) -> int:
+    """Opens a file to write it anew; one that it makes is for its owner alone: a trace has session ids in it."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
 class Recorder:
     """A trace that is being written.
 
     The threads of the link only put into a queue; a thread of this object formats and writes.
 
     Args:
-        path: the file; an old one is overwritten.
+        path: the file; an old one is overwritten and keeps its mode, a new one has 0600.
         level: `blocks` or `apdus`.
         link: the name of the link.
         card: what the card is made of, as JSON.
@@ -83,7 +89,7 @@ class Recorder:
         self._closing = Event()
         self.failure: OSError | None = None
         try:
-            self._file = self.path.open("w", encoding="ascii")
+            self._file = os.fdopen(open_private(self.path), "w", encoding="ascii")
         except OSError as error:
             raise ConfigError(f"cannot write the trace {path} ({error.strerror}): name another file") from error
         self._file.write(json.dumps(header) + "\n")
@@ -129,6 +135,7 @@ class Recorder:
         open_ = True
         try:
             with file:
+                file.flush()  # who looks before the first frame finds what will be recorded
                 while open_:
                     batch, open_ = self._next_batch()
                     file.write(batch)

@@ -1,6 +1,8 @@
 """The file that a trace becomes."""
 
 import json
+import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,22 @@ def test_the_first_line_says_what_was_recorded(tmp_path: Path) -> None:
         "seed": 7,
         "card": {},
     }
+
+
+def test_the_first_line_is_there_before_the_first_frame(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}):
+        wait_until(lambda: path.read_text().endswith("}\n"))
+
+
+def test_a_trace_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    before = os.umask(0)
+    try:
+        Recorder(path, level="blocks", link="memory:a", card={}).close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_an_older_trace_is_overwritten(tmp_path: Path) -> None:
