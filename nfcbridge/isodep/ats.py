@@ -7,12 +7,14 @@
 Each octet is written b8 (0x80) to b1 (0x01). TA(1): b8 is set where both directions must have the same bit rate, b7 to
 b5 are 848, 424, 212 kbit/s from card to reader (DS), b3 to b1 the same from reader to card (DR).
 
-All octets but TL may be missing; what a missing one means is in `Ats.parse`. We always write TA, TB and TC.
+All octets but TL may be missing; what a missing one means is in `Ats.parse`. Of our own accord we write
+TA, TB and TC.
 """
 
 from typing import Final, Self
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from nfcbridge.errors import BlockError, ConfigError
 
@@ -61,7 +63,7 @@ def _bits(rates: frozenset[int]) -> int:
     return sum(1 << i for i, rate in enumerate(BIT_RATES[1:]) if rate in rates)
 
 
-class Ats(Struct, frozen=True, kw_only=True):
+class Ats(Struct, frozen=True, kw_only=True, eq=False):
     """What a card announces of itself.
 
     Attributes:
@@ -74,6 +76,7 @@ class Ats(Struct, frozen=True, kw_only=True):
         cid: blocks may carry a card identifier.
         nad: blocks may carry a node address.
         historical: what else the card tells of itself.
+        octets: what this was read from, if it was: another ATS may say the same. It makes no difference to `==`.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -90,6 +93,7 @@ class Ats(Struct, frozen=True, kw_only=True):
     cid: bool = True
     nad: bool = False
     historical: bytes = b""
+    octets: bytes = b""
 
     def __post_init__(self) -> None:
         """Refuses what no octet could say."""
@@ -102,6 +106,14 @@ class Ats(Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"bit rates {sorted(rates)} are not 106 and some of 212, 424, 848 kbit/s")
         if len(self.historical) > MAX_HISTORICAL:
             raise ConfigError(f"{len(self.historical)} historical octets are too many, the limit is {MAX_HISTORICAL}")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both announce the same, in whatever octets."""
+        return isinstance(other, Ats) and astuple(self)[:-1] == astuple(other)[:-1]
+
+    def __hash__(self) -> int:
+        """Goes with `==`."""
+        return hash(astuple(self)[:-1])
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
@@ -139,10 +151,13 @@ class Ats(Struct, frozen=True, kw_only=True):
             cid=bool(tc & _CID),
             nad=bool(tc & _NAD),
             historical=octets[at:],
+            octets=bytes(octets),
         )
 
     def to_bytes(self) -> bytes:
-        """The octets, TL first, always with TA(1), TB(1) and TC(1), without CRC."""
+        """The octets, TL first, without CRC: those that it was read from, else always with TA(1), TB(1) and TC(1)."""
+        if self.octets and Ats.parse(self.octets) == self:  # a copy with other values announces these
+            return self.octets
         ta = self.same_rate_only << 7 | _bits(self.ds) << 4 | _bits(self.dr)
         tc = self.cid << 1 | self.nad
         t0 = _HAS_TA | _HAS_TB | _HAS_TC | self.fsci

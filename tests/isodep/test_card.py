@@ -60,6 +60,11 @@ def test_historical_octets_are_left_out_where_they_do_not_fit_the_readers_frame(
     assert ask(CardLink(longer), "E000") == "0578808002"
 
 
+def test_an_ats_that_was_given_goes_out_as_it_was_given() -> None:
+    assert ask(CardLink(Ats.parse(bytes.fromhex("0200"))), "E080") == "0200"
+    assert ask(CardLink(Ats.parse(bytes.fromhex("01"))), "E080") == "01"
+
+
 def test_blocks_before_rats_are_not_answered() -> None:
     card = CardLink()
     assert ask(card, "0200B000000F", "B2", "C2", "D00100", "02") == ""
