@@ -1,5 +1,6 @@
 """Links, opened by name: `udp:127.0.0.1:54321`, `memory:tag`, `vpcd:127.0.0.1:35963`, `faulty:udp:?loss=0.01`."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,9 +92,19 @@ VPCD_CONFIGURATION: Final = Path("/etc/reader.conf.d/vpcd")
 """What tells pcscd of vpcd."""
 
 
+SOCKETS: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+"""Where Linux lists TCP sockets. To connect would put a card into the virtual reader and take it out again."""
+
+_VPCD_LISTENS: Final = re.compile(r"^ *\d+: [0-9A-F]+:8C7B [0-9A-F]+:0000 0A ", re.MULTILINE)
+"""A line of theirs: local port 35963, state LISTEN."""
+
+
 def _vpcd_missing() -> str:
     if any(map(shutil.which, PCSCD)) and VPCD_CONFIGURATION.exists():
-        return ""
+        tables = [table.read_text("ascii") for table in SOCKETS if table.exists()]
+        if not tables or any(map(_VPCD_LISTENS.search, tables)):
+            return ""
+        return "a running pcscd (nothing listens at port 35963): start pcscd"
     return "pcscd with its vpcd driver: apt-get install --no-install-recommends pcscd vsmartcard-vpcd"
 
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from rich.console import Console
 
+from nfcbridge import links
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.links import print_list
@@ -46,6 +47,8 @@ def test_where_nothing_is_missing_nothing_is_said_of_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/sbin/{name}")
+    monkeypatch.setattr(links, "VPCD_CONFIGURATION", PROJECT)
+    monkeypatch.setattr(links, "SOCKETS", ())
     assert len(lines_of(capsys)) == 1 + len(LINKS)
 
 

@@ -76,7 +76,29 @@ def test_a_missing_pcscd_is_told_with_what_installs_it(monkeypatch: pytest.Monke
         install(program, driver)
         assert LINKS["vpcd"].missing().endswith("apt-get install --no-install-recommends pcscd vsmartcard-vpcd")
     install(program=True, driver=True)
+    monkeypatch.setattr(links, "SOCKETS", ())
     assert {kind.missing() for kind in LINKS.values()} == {""}
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("   0: 00000000:8C7B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0", False),
+        ("  12: 00000000000000000000000000000000:8C7B 00000000000000000000000000000000:0000 0A 00000000:0", False),
+        ("   0: 0100007F:8C7B 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0", True),
+        ("   0: 0100007F:8C7C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0", True),
+    ],
+)
+def test_a_pcscd_that_does_not_run_is_told(
+    line: str, *, missing: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = tmp_path / "tcp"
+    table.write_text(f"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n{line}\n")
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(links, "VPCD_CONFIGURATION", tmp_path)
+    monkeypatch.setattr(links, "SOCKETS", (table, tmp_path / "tcp6"))
+    assert LINKS["vpcd"].missing().endswith(": start pcscd" if missing else "")
+    assert bool(LINKS["vpcd"].missing()) is missing
 
 
 def test_to_know_the_links_loads_none_of_them() -> None:
