@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.server.connection import (
@@ -343,6 +346,40 @@ def test_a_client_that_waits_to_be_asked_for_the_body_is_asked(wire: Wire) -> No
     assert wire.send(request) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert status_of(wire.send(b"a")) == 200
     assert status_of(wire.send(head(b"content-length: 1", b"expect: something", method=b"POST") + b"a")) == 200
+
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(
+        [
+            head(),
+            head(method=b"HEAD"),
+            head(b"content-length: 3", method=b"POST") + b"abc",
+            head(b"transfer-encoding: chunked", method=b"POST") + b"3\r\nabc\r\n0\r\n\r\n",
+            b"\r\n",
+            b"GET /x HTTP/1.1\r\n",
+            b"host: a\r\n",
+        ]
+    ),
+)
+
+
+@given(octets=st.lists(PIECES, max_size=6).map(b"".join), cuts=st.lists(st.integers(0, 300), max_size=4))
+def test_whatever_comes_is_answered_or_refused_and_nothing_else_happens(octets: bytes, cuts: list[int]) -> None:
+    loop = DrivenLoop()
+    asyncio.set_event_loop(loop)
+    wire = Wire(loop)
+    try:
+        places = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
+        for begin, end in pairwise(places):
+            wire.send(octets[begin:end])
+        wire.advance(BODY_TIMEOUT + KEEP_ALIVE)
+        wire.advance(BODY_TIMEOUT + KEEP_ALIVE)
+        assert wire.is_closed()
+        assert not wire.transport.written or wire.transport.written.startswith(b"HTTP/1.1 ")
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 # One after the other

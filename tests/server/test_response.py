@@ -183,6 +183,26 @@ def test_what_an_application_says_to_a_peer_that_is_gone_is_forgotten(wire: Wire
 # Header lines
 
 
+@pytest.mark.parametrize("octet", range(256))
+def test_every_octet_is_allowed_in_a_header_or_not(octet: int) -> None:
+    token = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    char = bytes([octet])
+    for name, value, allowed in (
+        (b"x" + char, b"", octet in token),
+        (b"x", char, octet == 0x09 or (octet >= 0x20 and octet != 0x7F)),
+    ):
+        if allowed:
+            assert header_line(name, value) == name.lower() + b": " + value + b"\r\n"
+        else:
+            with pytest.raises(RuntimeError, match="not a header"):
+                header_line(name, value)
+
+
+def test_a_header_without_a_name_is_none() -> None:
+    with pytest.raises(RuntimeError, match="not a header"):
+        header_line(b"", b"x")
+
+
 def test_a_header_line_is_checked_once_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response, "_lines", {})
     assert header_line(b"X-Name", b"Value") == b"x-name: Value\r\n"
