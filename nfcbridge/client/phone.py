@@ -94,28 +94,49 @@ class Phone:
         is looked for anew, and no request is lost to a tag that was taken away meanwhile.
 
         Args:
-            timeout: seconds to wait for a tag. One that has come gets DETECT_TIMEOUT for the rest.
+            timeout: seconds to wait for a tag. One that has come gets DETECT_TIMEOUT for the rest; if it falls silent
+                before `timeout` is over, it is looked for anew.
 
         Raises:
-            LinkTimeoutError: no tag came in time, or it fell silent.
+            LinkTimeoutError: no tag came in time, or it fell silent again and again.
             LinkError: the link or device failed.
             RemoteProtocolError: what came is no Type 4 Tag with an NDEF file.
         """
         if self.tag is not None and not self._is_there():
             self.disconnect()
         if self.tag is None:
+            self.tag = self._find_tag(time.monotonic() + timeout)
+        return self.tag
+
+    def _find_tag(self, end_of_wait: float) -> TagInfo:
+        """Activate a tag and detect it. After a silence all of it begins anew, which is safe: nothing was written.
+
+        A card hears the RATS once after it was selected, so an ATS that is lost cannot be had by asking again.
+        """
+        while True:
             try:
-                found = self.end.activate(timeout)
-                self._give_up_at = time.monotonic() + DETECT_TIMEOUT
-                self.ours = OUR_HISTORICAL in self._start_link(found)
-                self.statistics.activations += 1
-                self.tag = run_procedure(detect(), self.transmit)
+                found = self.end.activate(max(0.0, end_of_wait - time.monotonic()))
+                try:
+                    return self._detect(found)
+                except LinkTimeoutError as error:
+                    if time.monotonic() >= end_of_wait:
+                        raise LinkTimeoutError(
+                            f"{error}: hold the phone still on the tag, and see that the emulator is running"
+                        ) from error
+                self.disconnect()
             except BaseException:
                 self.disconnect()
                 raise
-            finally:
-                self._give_up_at = inf
-        return self.tag
+
+    def _detect(self, found: CardFound) -> TagInfo:
+        """Start the block protocol with the card found and find its NDEF file, in DETECT_TIMEOUT."""
+        self._give_up_at = time.monotonic() + DETECT_TIMEOUT
+        try:
+            self.ours = OUR_HISTORICAL in self._start_link(found)
+            self.statistics.activations += 1
+            return run_procedure(detect(), self.transmit)
+        finally:
+            self._give_up_at = inf
 
     def exchange(
         self,

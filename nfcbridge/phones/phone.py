@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from nfcbridge.errors import NfcBridgeError
+from nfcbridge.errors import LinkTimeoutError, NfcBridgeError
 from nfcbridge.isodep import (
     Activated,
     DeselectConfirmed,
@@ -60,7 +60,7 @@ class ScriptedPhone:
         end: a reader end that is open; it stays open.
         watch: is told of every step that was played, in order.
         clock: seconds.
-        patience: seconds to wait for a tag.
+        patience: seconds to wait for a tag and its ATS.
     """
 
     def __init__(
@@ -117,11 +117,22 @@ class ScriptedPhone:
         return b""
 
     def _activate(self) -> Arrival:
-        """Select the tag (again) and send RATS."""
-        found = self._end.activate(self._patience)
-        self._link = ReaderLink(fsd=FSD)
-        self._until(Activated, self._link.rats(self._clock()))
-        return Arrival(uid=found.uid, ats=self._frames[-1][1], fsd=FSD)
+        """Select the tag (again) and send RATS.
+
+        A card hears RATS once after it was selected: after a silence it is selected again, while there is patience.
+        """
+        end_of_wait = self._clock() + self._patience
+        while True:
+            found = self._end.activate(max(0.0, end_of_wait - self._clock()))
+            self._link = ReaderLink(fsd=FSD)
+            try:
+                self._until(Activated, self._link.rats(self._clock()))
+            except LinkTimeoutError:
+                if self._clock() >= end_of_wait:
+                    raise
+                self._end.field_off()
+            else:
+                return Arrival(uid=found.uid, ats=self._frames[-1][1], fsd=FSD)
 
     def _until(self, kind: type[News], events: Sequence[ReaderEvent]) -> News:
         """Send what is to be sent and take what comes, until the news is there."""

@@ -1,18 +1,20 @@
 """Bad reception through the real server: whatever is lost, and wherever, no request is executed twice."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from nfcbridge.client.phone import Phone
 from nfcbridge.dispatch import Receive, Scope, Send
-from nfcbridge.errors import FieldLostError
+from nfcbridge.errors import FieldLostError, LinkTimeoutError
 from nfcbridge.isodep import OUR_HISTORICAL, Ats
 from nfcbridge.links import open_reader
 from nfcbridge.server.emulator import CardSettings, Emulator
 from nfcbridge.type4 import WriteOrder
 from tests.client.ends import Overheard
 from tests.server.apps import OK
+from tests.server.hall import SOON, Desk
 
 LONG = b'"%s"' % (b"x" * 600)
 BOTH_WAYS = pytest.mark.parametrize("heard", [True, False], ids=["answer lost", "frame lost"])
@@ -119,3 +121,15 @@ def test_wherever_the_field_is_lost_no_request_is_executed_twice_and_the_next_at
     # The request is committed with the last UPDATE, before the READ of its answer.
     torn = [query for query in app.queries if query.startswith(b"torn")]
     assert torn == [b"torn%d" % number for number in range(frames if not heard else frames - 1, frames + 1)]
+
+
+@pytest.mark.parametrize("seed", [4, 6, 8])
+def test_a_tag_is_found_although_every_tenth_frame_is_lost_and_a_request_is_executed_once_at_most(seed: int) -> None:
+    with Desk() as desk:
+        phone = Phone(open_reader(f"faulty:{desk.name}?seed={seed}&loss=0.1"))
+        phone.connect(SOON)
+        with contextlib.suppress(LinkTimeoutError):  # lost once too often: it may have been executed
+            assert phone.exchange("GET", "/nothing").status == 204
+            assert desk.hall.calls == ["GET /nothing"]
+        assert len(desk.hall.calls) <= 1
+        phone.close()

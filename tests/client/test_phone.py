@@ -154,15 +154,14 @@ def test_a_tag_that_is_there_is_not_looked_for_again() -> None:
     [
         ([NOT_FOUND, NOT_FOUND], CommandError),
         ([OK, OK, b"\0\0" + OK], RemoteProtocolError),
-        ([None], LinkTimeoutError),
     ],
 )
 def test_what_is_no_type_4_tag_is_left_in_order_and_the_next_one_is_found(
-    responses: list[bytes | None], error: type[Exception]
+    responses: list[bytes], error: type[Exception]
 ) -> None:
     tag = ForeignTag([ANSWER])
     phone = Phone(tag)
-    tag.responses = responses[:2] + [response and CC[:2] + b"\xff" * 13 + OK for response in responses[2:]]
+    tag.responses = [*responses[:2], *(CC[:2] + b"\xff" * 13 + OK for _ in responses[2:])]
     with pytest.raises(error):
         phone.connect()
     assert tag.log[-1] == "field off"
@@ -176,8 +175,8 @@ def test_a_card_that_does_not_answer_the_rats_is_left_in_order(end: Overheard) -
 
     air, end.air = end.air, deaf
     phone = Phone(end)
-    with pytest.raises(LinkTimeoutError):
-        phone.connect()
+    with pytest.raises(LinkTimeoutError, match="ACTIVATING: hold the phone still on the tag"):
+        phone.connect(0.0)
     assert (set(end.frames), end.offs) == ({bytes.fromhex("E080")}, 1)
     end.air = air
     assert phone.exchange("GET", "/nothing").status == 204
@@ -187,9 +186,48 @@ def test_a_card_that_does_not_answer_the_rats_is_left_in_order(end: Overheard) -
 def test_a_tag_that_is_slow_to_be_detected_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DETECT_TIMEOUT", 0.0)
     tag = ForeignTag()
-    with pytest.raises(LinkTimeoutError):
-        Phone(tag).connect()
-    assert tag.log[-1] == "field off"
+    with pytest.raises(LinkTimeoutError, match="hold the phone still on the tag"):
+        Phone(tag).connect(0.0)
+    assert tag.log == ["activate", "field off"]
+
+
+def test_a_lost_ats_is_had_by_another_activation(end: Overheard) -> None:
+    air = end.air
+
+    def lost_once(octets: bytes, timeout: float) -> bytes | None:
+        reply = air(octets, timeout)  # the card answers, and to no second RATS
+        return None if len(end.frames) == 1 else reply
+
+    end.air = lost_once
+    phone = Phone(end)
+    phone.connect(SOON)
+    rats = bytes.fromhex("E080")
+    assert end.frames.count(rats) == len(end.frames) - len(DETECTION)
+    assert (end.offs, phone.statistics.activations) == (1, 1)
+    assert phone.exchange("GET", "/nothing").status == 204
+
+
+@pytest.mark.parametrize("heard", range(len(DETECTION)))
+def test_a_tag_that_falls_silent_during_detection_is_activated_and_detected_anew(heard: int) -> None:
+    tag = ForeignTag([ANSWER])
+    tag.responses = [*[OK, OK, CC + OK, OK][:heard], None]
+    phone = Phone(tag)
+    phone.connect()
+    assert tag.log == ["activate", *DETECTION[: heard + 1], "field off", "activate", *DETECTION]
+    assert phone.exchange("GET", "/a").status == 200
+
+
+def test_a_tag_that_is_gone_after_a_silence_is_told_so(end: Overheard) -> None:
+    def activate(timeout: float) -> CardFound:  # noqa: ARG001 - the name is part of the interface
+        raise LinkTimeoutError("no card came")
+
+    def gone(_octets: bytes, _timeout: float) -> None:
+        end.activate = activate  # type: ignore[method-assign]
+
+    end.air = gone
+    with pytest.raises(LinkTimeoutError, match=r"^no card came$"):
+        Phone(end).connect()
+    assert end.offs == 2
 
 
 def test_frames_are_no_longer_than_the_link_carries(desk: Desk) -> None:

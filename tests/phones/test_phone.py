@@ -13,6 +13,9 @@ from nfcbridge.phones.script import transceive
 ATS = bytes.fromhex("0578804202")
 RATS = bytes.fromhex("E080")
 SELECT = bytes.fromhex("00A4000C02E103")
+RATS_ANSWER = ATS.hex()
+SILENCE = [None] * (1 + 3)
+"""No answer to a frame, nor as often as the reader link asks again."""
 
 
 class FakeEnd:
@@ -22,8 +25,8 @@ class FakeEnd:
     level = Level.BLOCKS
     max_frame = 256
 
-    def __init__(self, *answers: str | None) -> None:
-        self.answers = [RATS_ANSWER, *answers]
+    def __init__(self, *answers: str | None, ats: str | None = RATS_ANSWER) -> None:
+        self.answers = [ats, *answers]
         self.sent: list[str] = []
         self.activations = 0
         self.field = False
@@ -52,9 +55,6 @@ class FakeEnd:
         self.field = False
 
     def close(self) -> None: ...
-
-
-RATS_ANSWER = ATS.hex()
 
 
 def play(end: FakeEnd, script: Script[object], watch: Callable[[Played], None] = lambda _played: None) -> object:
@@ -120,6 +120,22 @@ def test_lasting_silence_ends_the_script_and_the_field() -> None:
     assert not end.field
 
 
+def test_a_card_that_lost_the_rats_is_selected_again() -> None:
+    end = FakeEnd(*SILENCE[1:], RATS_ANSWER, "02 9000", ats=None)
+    assert play(end, transceive(SELECT)) == b""
+    assert end.sent == [*["E080"] * 5, "0200A4000C02E103"]
+    assert end.activations == 2
+
+
+def test_a_card_that_never_answers_the_rats_ends_the_script_when_patience_does() -> None:
+    end = FakeEnd(*[None] * 10_000, ats=None)
+    with pytest.raises(LinkTimeoutError, match="ACTIVATING"):
+        play(end, transceive(SELECT))
+    assert set(end.sent) == {"E080"}
+    assert 5.0 <= end.now < 6.0
+    assert not end.field
+
+
 def test_a_card_that_goes_on_erring_ends_the_script_and_the_field() -> None:
     end = FakeEnd(*["7F"] * 20)
     with pytest.raises(BlockError):
@@ -146,6 +162,5 @@ def test_a_script_may_go_on_after_an_error_of_the_link() -> None:
         yield Reactivate()
         return "activated again"
 
-    silence = 1 + 3  # the command, and R(NAK) as often as the reader link asks again
-    end = FakeEnd(*[None] * silence, "C2", RATS_ANSWER)
+    end = FakeEnd(*SILENCE, "C2", RATS_ANSWER)
     assert play(end, script()) == "activated again"
