@@ -22,6 +22,7 @@ from nfcbridge.client.errors import (
 )
 from nfcbridge.client.phone import CONNECT_TIMEOUT, READ_TIMEOUT, Phone, Statistics, Watch
 from nfcbridge.errors import (
+    CommandError,
     ConfigError,
     LinkError,
     LinkTimeoutError,
@@ -31,9 +32,11 @@ from nfcbridge.errors import (
 from nfcbridge.framing import Answer
 from nfcbridge.links import ReaderEnd, open_reader
 from nfcbridge.trace import Recorder, TappedReader
-from nfcbridge.type4 import WriteOrder
+from nfcbridge.type4 import SW, WriteOrder
 
 FOREVER: Final = 365 * 86_400.0  # seconds; what httpx2 calls None: no clock of the system takes an endless time
+BUSY: Final = "the tag still has an answer that nobody read, or works on one: wait 10 s, or read it first"
+"""What to do about 6985: in 8 s a request is given up, in 10 s an answer that nobody wants."""
 
 
 class Timeouts(NamedTuple):
@@ -167,6 +170,9 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             raise NfcReadTimeout(str(error), request=request) from error
         except LinkError as error:
             raise NfcReadError(f"{error}: the request may have been executed", request=request) from error
+        except CommandError as error:
+            remedy = f"; {BUSY}" if error.sw == SW.NOT_NOW else ""
+            raise NfcTagError(f"{error}{remedy}", request=request) from error
         except RemoteProtocolError as error:
             raise NfcTagError(str(error), request=request) from error
 

@@ -146,7 +146,8 @@ def write(
         raise LocalProtocolError("the tag is read-only: its capability container forbids writing")
     if not 1 <= len(message) <= info.capacity:
         raise LocalProtocolError(
-            f"a message of {len(message)} octets does not go into the tag: 1..{info.capacity} octets do"
+            f"a message of {len(message)} octets does not go into the tag: 1..{info.capacity} octets do; "
+            "ask for less, or take a tag with a larger file"
         )
     nlen = len(message).to_bytes(info.nlen_size, "big")
     zero = bytes(info.nlen_size)

@@ -188,14 +188,18 @@ def test_a_link_that_does_not_exist_is_a_config_error() -> None:
 
 
 def test_a_tag_that_has_no_ndef_file_or_refuses_a_write_is_a_remote_protocol_error() -> None:
-    tag = ForeignTag([text_message(b'{"messageID":1,"statusCode":200}')])
+    tag = ForeignTag([text_message(b'{"messageID":%d,"statusCode":200}' % number) for number in (1, 3)])
     with httpx2.Client(transport=NfcTransport(tag), base_url=URL) as client:
         tag.responses = [NOT_FOUND, NOT_FOUND]
         with pytest.raises(NfcTagError) as failed:
             client.get("/a")
         assert client.get("/a").status_code == 200
         tag.responses = [NOT_NOW]
-        with pytest.raises(NfcTagError):
+        with pytest.raises(NfcTagError, match=r"6985.*: wait 10 s, or read it first$"):
+            client.get("/a")
+        assert client.get("/a", timeout=SOON).status_code == 200
+        tag.responses = [NOT_FOUND]
+        with pytest.raises(NfcTagError, match=r"6A82, file or application not found$"):
             client.get("/a")
     assert isinstance(failed.value, httpx2.RemoteProtocolError)
     assert isinstance(failed.value, errors.RemoteProtocolError)
