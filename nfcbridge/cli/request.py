@@ -145,7 +145,7 @@ def check_method(method: str) -> str:
 
 
 def check_path(path: str) -> None:
-    """Refuse a path that would lose a part on its way: a host, or what follows #.
+    """Refuse a path that would lose a part on its way: a host, the segments . and .., or what follows #.
 
     Raises:
         click.UsageError: with what is allowed.
@@ -156,6 +156,8 @@ def check_path(path: str) -> None:
         raise click.UsageError(f"PATH {path!r} has characters that no URL has: write them as %XX")
     if "#" in path:
         raise click.UsageError(f"PATH {path!r} has a #, and what follows it is never sent: write %23 if it is meant")
+    if not {".", ".."}.isdisjoint(path.partition("?")[0].split("/")):
+        raise click.UsageError(f"PATH {path!r} has a segment . or .., which is never sent: write the path without it")
 
 
 def read_stdin() -> str:
