@@ -9,10 +9,10 @@ Exit codes, everywhere (`nfcbridge.cli.errors`): 0 done, 1 a status of 400 or mo
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -33,20 +33,30 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "links": LazyCommand("nfcbridge.cli.links", "List the links that can be opened here, and what others lack."),
     "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
+    "trace": LazyCommand("nfcbridge.cli.trace", "Look at a recorded trace, replay it, explain it, convert it."),
     "openapi": LazyCommand("nfcbridge.cli.openapi", "Print the interface of the charge controller as OpenAPI."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is called, and none for its own help."""
+    """A group that imports a command when it is called, and none for its own help.
+
+    Args:
+        commands_by_name: those of the group, in the order in which a newcomer needs them.
+        settings: of `click.Group`.
+    """
+
+    def __init__(self, *, commands_by_name: Mapping[str, LazyCommand], **settings: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(**settings)
+        self._table = commands_by_name
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table: the order in which a newcomer needs them."""
-        return list(COMMANDS)
+        """Return the names in the order of the table."""
+        return list(self._table)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command of that name; None when there is none."""
-        if (lazy := COMMANDS.get(cmd_name)) is None:
+        if (lazy := self._table.get(cmd_name)) is None:
             return None
         command: click.Command = import_module(lazy.module).command
         return command
@@ -54,10 +64,13 @@ class LazyGroup(click.Group):
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table alone, where click would import each of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.sentence) for name, lazy in COMMANDS.items()])
+            formatter.write_dl([(name, lazy.sentence) for name, lazy in self._table.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(cls=LazyGroup, commands_by_name=COMMANDS, context_settings=HELP)
 @click.version_option(package_name="nfcbridge", prog_name="nfcbridge", message="%(prog)s %(version)s")
 def nfcbridge() -> None:
     """A charge controller's REST API over an emulated NFC Type 4 Tag, and over HTTP.

@@ -4,8 +4,9 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nfcbridge.errors import ConfigError
 from nfcbridge.links.link import (
@@ -37,34 +38,18 @@ __all__ = [
 ]
 
 
-def _open_memory_card(rest: str, identity: CardIdentity) -> CardEnd:
-    from nfcbridge.links import memory
+def opener(module: str, function: str) -> Callable[..., Any]:
+    """Return what imports a link's module when the link is opened: devices need libraries that others do not have.
 
-    return memory.open_card(rest, identity)
+    Args:
+        module: below `nfcbridge`; also a module of a layer above this one, for links that play something.
+        function: of it, `open_card` or `open_reader`.
+    """
 
+    def open_link(*arguments: Any) -> Any:  # noqa: ANN401 - those of the function
+        return getattr(import_module(f"nfcbridge.{module}"), function)(*arguments)
 
-def _open_memory_reader(rest: str) -> ReaderEnd:
-    from nfcbridge.links import memory
-
-    return memory.open_reader(rest)
-
-
-def _open_udp_card(rest: str, identity: CardIdentity) -> CardEnd:
-    from nfcbridge.links import udp
-
-    return udp.open_card(rest, identity)
-
-
-def _open_udp_reader(rest: str) -> ReaderEnd:
-    from nfcbridge.links import udp
-
-    return udp.open_reader(rest)
-
-
-def _open_vpcd_card(rest: str, identity: CardIdentity) -> CardEnd:
-    from nfcbridge.links import vpcd
-
-    return vpcd.open_card(rest, identity)
+    return open_link
 
 
 def _open_faulty_card(rest: str, identity: CardIdentity) -> CardEnd:
@@ -137,23 +122,23 @@ LINKS: Final[dict[str, LinkKind]] = {
         example="udp:127.0.0.1:54321",
         level=Level.BLOCKS,
         uid="4, 7 or 10 octets",
-        card=_open_udp_card,
-        reader=_open_udp_reader,
+        card=opener("links.udp", "open_card"),
+        reader=opener("links.udp", "open_reader"),
     ),
     "memory": LinkKind(
         description="inside one process, both ends by the same name",
         example="memory:tag",
         level=Level.BLOCKS,
         uid="4, 7 or 10 octets",
-        card=_open_memory_card,
-        reader=_open_memory_reader,
+        card=opener("links.memory", "open_card"),
+        reader=opener("links.memory", "open_reader"),
     ),
     "vpcd": LinkKind(
         description="a card in the virtual PC/SC reader of vsmartcard",
         example="vpcd:127.0.0.1:35963",
         level=Level.APDUS,
         uid="not sent",
-        card=_open_vpcd_card,
+        card=opener("links.vpcd", "open_card"),
         reader=None,
         missing=_vpcd_missing,
     ),

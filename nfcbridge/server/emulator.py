@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,7 @@ from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
 from nfcbridge.text import encode_text
-from nfcbridge.trace import Recorder, TappedCard
+from nfcbridge.trace import Listener, Recorder, TappedCard
 from nfcbridge.type4 import CardConfig
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Emulator:
         drop_error_content: NFC answers of status 400 and more go without content.
         http: where HTTP is served, `HOST:PORT` if there is no more to say, None for no HTTP.
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
+        listen: makes what is told of every frame of a link, from the link's end; None: of this link nobody wants it.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
         oversight: may take the tags away while they are served; their links are given by name then.
@@ -142,6 +143,7 @@ class Emulator:
         drop_error_content: bool = True,
         http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
+        listen: Callable[[CardEnd], Listener | None] | None = None,
         on_event: Notify | None = None,
         oversight: Oversight | None = None,
     ) -> None:
@@ -155,6 +157,7 @@ class Emulator:
         self._links = list(links)
         self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
+        self._listen = listen
         self.app_loop = AppLoop(
             app,
             base_path=base_path,
@@ -233,27 +236,34 @@ class Emulator:
         identity = CardIdentity(uid=uid, ats=card.ats.to_bytes())
         end = open_card(link, identity) if isinstance(link, str) else link
         name = end.name  # with the real port
+        listeners: list[Listener] = []
         recorder = None
         try:
             check_sizes(end, card)
             if self._trace is not None:
                 path = self._trace if index == 0 else self._trace.with_stem(f"{self._trace.stem}-{index + 1}")
                 recorder = self._record(path, end, uid)
-                end = TappedCard(end, recorder)
+                listeners.append(recorder)
+            if self._listen is not None and (listener := self._listen(end)) is not None:
+                listeners.append(listener)
         except BaseException:
             end.close()
             raise
+
+        def tap(end: CardEnd) -> CardEnd:
+            for listener in listeners:
+                end = TappedCard(end, listener)
+            return end
 
         def make_stack() -> Stack:
             upper = CardStack(card.limits, self.exchange, language=card.language)
             return BlockCardStack(upper, card.ats, max_frame=end.max_frame) if end.level is Level.BLOCKS else upper
 
         def reopen() -> CardEnd:
-            again = open_card(name, identity)
-            return again if recorder is None else TappedCard(again, recorder)
+            return tap(open_card(name, identity))
 
         return Door(
-            end,
+            tap(end),
             make_stack,
             self.app_loop,
             self._notify,

@@ -1,6 +1,17 @@
-"""Traces: what crosses a link, recorded by a tap around one of its ends."""
+"""Traces: what crosses a link, recorded by a tap around one of its ends, read back, and understood layer by layer."""
 
+from nfcbridge.trace.entries import Dir, Entry, Header, TraceFile, write_trace
 from nfcbridge.trace.recorder import Recorder
-from nfcbridge.trace.tap import TappedCard, TappedReader
+from nfcbridge.trace.tap import Listener, TappedCard, TappedReader
 
-__all__ = ["Recorder", "TappedCard", "TappedReader"]
+__all__ = [
+    "Dir",
+    "Entry",
+    "Header",
+    "Listener",
+    "Recorder",
+    "TappedCard",
+    "TappedReader",
+    "TraceFile",
+    "write_trace",
+]

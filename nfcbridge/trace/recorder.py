@@ -21,9 +21,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TextIO
 
 from nfcbridge.errors import ConfigError, TraceError
-
-VERSION: Final = 1
-"""The value of `nfcbridge_trace`."""
+from nfcbridge.trace.entries import VERSION
 
 BATCH_INTERVAL: Final = 0.05
 """Seconds that the writer lets pass between two batches: a link's thread is not to compete with it for every frame."""

@@ -1,8 +1,22 @@
 """Taps: an end of a link that records what crosses it and is otherwise the end inside."""
 
+from typing import Protocol
+
 from nfcbridge.errors import FieldLostError
 from nfcbridge.links.link import CardEnd, CardFound, CardSelected, Frame, Incoming, ReaderEnd
-from nfcbridge.trace.recorder import Recorder
+
+
+class Listener(Protocol):
+    """What a tap tells, in the link's thread: it must be quick and must not raise. `Recorder` is one."""
+
+    def record_reader(self, octets: bytes) -> None:
+        """The reader has sent a frame, now."""
+
+    def record_card(self, octets: bytes) -> None:
+        """The card sends a frame, now."""
+
+    def record_field(self, *, on: bool) -> None:
+        """The card was selected, or the field is gone, now."""
 
 
 class TappedCard:
@@ -10,10 +24,10 @@ class TappedCard:
 
     Args:
         end: the end that does the work; it is closed with this one.
-        recorder: stays open.
+        recorder: is told; stays open.
     """
 
-    def __init__(self, end: CardEnd, recorder: Recorder) -> None:
+    def __init__(self, end: CardEnd, recorder: Listener) -> None:
         self.name = end.name
         self.level = end.level
         self.max_frame = end.max_frame
@@ -54,10 +68,10 @@ class TappedReader:
 
     Args:
         end: the end that does the work; it is closed with this one.
-        recorder: stays open.
+        recorder: is told; stays open.
     """
 
-    def __init__(self, end: ReaderEnd, recorder: Recorder) -> None:
+    def __init__(self, end: ReaderEnd, recorder: Listener) -> None:
         self.name = end.name
         self.level = end.level
         self.max_frame = end.max_frame

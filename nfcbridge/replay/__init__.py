@@ -1,0 +1,1 @@
+"""Recorded readers against our card, and recorded cards against a reader."""

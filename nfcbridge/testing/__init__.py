@@ -1,0 +1,1 @@
+"""What tests of other projects use: a plugin for pytest."""

@@ -1,0 +1,1 @@
+"""The plugin that pytest finds by its entry point."""
