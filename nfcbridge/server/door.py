@@ -83,6 +83,9 @@ class Door:
         recorder: closed when the thread has ended.
         oversight: may take the tag away; `reopen` then opens the link anew.
         reopen: opens the same link again, with the same card.
+
+    Attributes:
+        recorder: the same.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class Door:
         self._app_loop = app_loop
         self._notify = notify
         self._uid = uid.hex()
-        self._recorder = recorder
+        self.recorder = recorder
         self._oversight = oversight
         self._reopen = reopen
         self._absent = False
@@ -135,8 +138,8 @@ class Door:
         """
         if self._thread.ident is not None:
             self._thread.join(JOIN_TIMEOUT)
-        if self._recorder is not None:
-            self._recorder.close()
+        if self.recorder is not None:
+            self.recorder.close()
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -202,6 +202,12 @@ class Emulator:
             self.stop()
             raise
 
+    def flush(self) -> None:
+        """Wait until all that crossed before is in the traces, for whoever reads them while they grow."""
+        for door in self.doors:
+            if door.recorder is not None:
+                door.recorder.flush()
+
     def stop(self) -> None:
         """End links, requests and HTTP, whatever is open; about 2 s at most. Any number of times.
 

@@ -83,7 +83,7 @@ class Recorder:
             "card": dict(card),
         }
         self._now = now
-        self._lines: SimpleQueue[_Line | None] = SimpleQueue()
+        self._lines: SimpleQueue[_Line | Event | None] = SimpleQueue()
         self._closing = Event()
         self.failure: OSError | None = None
         try:
@@ -106,6 +106,14 @@ class Recorder:
     def record_field(self, *, on: bool) -> None:
         """Record that the card was selected, or that the field is gone, now."""
         self._lines.put((self._now(), "on" if on else "off", b""))
+
+    def flush(self) -> None:
+        """Wait until what was recorded before is in the file, or `failure` says why not. Any thread may call it."""
+        if not self._closing.is_set():
+            written = Event()
+            self._lines.put(written)
+            while not written.wait(BATCH_INTERVAL) and self.failure is None and self._thread.is_alive():
+                pass
 
     def close(self) -> None:
         """Write what is left and close the file. Any thread may call it, more than once.
@@ -135,18 +143,23 @@ class Recorder:
             with file:
                 file.flush()  # who looks before the first frame finds what will be recorded
                 while open_:
-                    batch, open_ = self._next_batch()
+                    batch, waiting, open_ = self._next_batch()
                     file.write(batch)
                     file.flush()
+                    for written in waiting:
+                        written.set()
         except OSError as error:  # such as a full disk: the link goes on without a trace
             self.failure = error
         while open_:
-            _, open_ = self._next_batch()  # nobody else empties the queue
+            _, waiting, open_ = self._next_batch()  # nobody else empties the queue
+            for written in waiting:
+                written.set()
 
-    def _next_batch(self) -> tuple[str, bool]:
-        """Wait for lines; return all that are there, and whether more may come."""
+    def _next_batch(self) -> tuple[str, list[Event], bool]:
+        """Wait for lines; return all that are there, who waits until they are written, and whether more may come."""
         lines = [self._lines.get()]
-        self._closing.wait(BATCH_INTERVAL)
+        if not isinstance(lines[0], Event):
+            self._closing.wait(BATCH_INTERVAL)
         try:
             while lines[-1] is not None:
                 lines.append(self._lines.get_nowait())
@@ -154,6 +167,6 @@ class Recorder:
             pass
         text = "".join(
             _FORMATS[kind].format(at - self._began, octets.hex())
-            for at, kind, octets in (line for line in lines if line is not None)
+            for at, kind, octets in (line for line in lines if isinstance(line, tuple))
         )
-        return text, lines[-1] is not None
+        return text, [line for line in lines if isinstance(line, Event)], lines[-1] is not None

@@ -151,6 +151,29 @@ def test_lines_of_several_threads_stay_whole(tmp_path: Path) -> None:
     assert sorted(frames) == sorted(bytes([octet]).hex() * 20 for octet in range(4) for _ in range(500))
 
 
+def test_what_was_flushed_is_in_the_file_that_grows(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
+        recorder.record_reader(b"\x02")
+        recorder.flush()
+        assert json.loads(path.read_text().splitlines()[-1])["hex"] == "02"
+        recorder.record_card(b"\x03")
+        recorder.flush()
+        assert json.loads(path.read_text().splitlines()[-1])["hex"] == "03"
+    recorder.flush()  # closed: there is nothing to wait for
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a device of Linux")
+def test_who_waits_for_a_full_disk_does_not_wait_for_ever() -> None:
+    recorder = Recorder("/dev/full", level="blocks", link="memory:a", card={})
+    recorder.record_reader(b"\x02")
+    recorder.flush()
+    recorder.flush()
+    assert recorder.failure is not None
+    with pytest.raises(TraceError, match="No space left on device"):
+        recorder.close()
+
+
 def test_a_recorder_can_be_closed_twice(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "trace.jsonl", level="blocks", link="memory:a", card={})
     recorder.close()
