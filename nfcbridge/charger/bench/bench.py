@@ -29,6 +29,7 @@ class Bench:
     Attributes:
         app: the application to be served over NFC, and over HTTP with `around` around it.
         tag: the oversight of the links.
+        room: where the simulation is driven, in the loop's thread.
     """
 
     def __init__(self, controller: Controller, core: ASGIApp) -> None:
@@ -36,12 +37,13 @@ class Bench:
         self._feed = Feed()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.tag = TagSide(controller.charger, self._feed.close)
+        self.room = Room(controller.charger, self._feed, self.tag)
         self.app: ASGIApp = Disturbed(core, controller.charger, self._feed, self._start)
         controller.charger.watch(self._feed.publish)
 
     def around(self, web: ASGIApp, access: Access | None = None) -> ASGIApp:
         """What HTTP serves, with the control of the simulation beside it."""
-        return Control(web, Room(self._controller.charger, self._feed, self.tag), access or Access())
+        return Control(web, self.room, access or Access())
 
     def serves(self, links: Collection[str]) -> None:
         """These clients are links: what they set for the reader takes effect once its answer is over."""
