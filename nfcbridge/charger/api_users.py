@@ -1,7 +1,6 @@
 """The users of the charge point: names by id."""
 
 from typing import Annotated, Final
-from uuid import uuid4
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,6 +9,7 @@ from nfcbridge.charger.answers import Done, refuse
 from nfcbridge.charger.controller import Controller
 from nfcbridge.charger.operation import Call
 from nfcbridge.charger.policy import Failed, failed
+from nfcbridge.charger.randomness import make_uuid
 
 # Characters of a user's name (API reference, "Add a new user to the database").
 MAX_NAME: Final = 255
@@ -50,7 +50,7 @@ async def post_user(controller: Controller, call: Call[UserName, None]) -> User 
     users = controller.store.users
     if len(users.staged) >= MAX_USERS:
         return await refuse(controller, failed("too many entries"))
-    user_id, name = str(uuid4()), call.body.user_name
+    user_id, name = make_uuid(controller.randomness, call.client), call.body.user_name
     await controller.store.keep(users.put(user_id, name))
     return _told(controller, user_id, name)
 

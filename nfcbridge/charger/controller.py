@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Final
-from uuid import uuid4
 
 from msgspec import UNSET
 
@@ -20,6 +19,7 @@ from nfcbridge.charger.point.effects import Effect, FaultStrikes, PowerLost
 from nfcbridge.charger.point.faults import ExpireSessions
 from nfcbridge.charger.point.scenario import Scenario, ScenarioTag
 from nfcbridge.charger.policy import Failed
+from nfcbridge.charger.randomness import SYSTEM, Randomness, make_uuid
 from nfcbridge.charger.sessions import Session, Sessions
 from nfcbridge.charger.settings import NewValue, Settings, SettingsSet
 from nfcbridge.charger.shelf import Edit
@@ -57,8 +57,10 @@ class Controller:
         charger_clock: what passes for the charger; by default the same.
         scenario: what happens to the charge point by itself.
         rfid_only: new data begin with the product's default, a reader that serves no phone.
+        randomness: what tokens and ids are made of.
 
     Attributes:
+        randomness: the same.
         clock: seconds for sessions and back-off.
         shows_uid: whether user names and tag ids are told.
         links: names of clients that are NFC links: the charge point obeys what one of them sets when `apply_settings`
@@ -80,7 +82,9 @@ class Controller:
         charger_clock: ChargerClock | None = None,
         scenario: Scenario | None = None,
         rfid_only: bool = False,
+        randomness: Randomness = SYSTEM,
     ) -> None:
+        self.randomness = randomness
         self.store = store or Store()
         charger_clock = charger_clock or ChargerClock(monotonic=clock)
         self.clock: Callable[[], float] = charger_clock.controller
@@ -90,8 +94,8 @@ class Controller:
         self._begin(catalogue, rfid_only=rfid_only)
         self._bring(scenario.whitelist if scenario else ())
         self.settings = Settings(catalogue, layout, StoredSettings(self.store), live=self._live_values)
-        self.sessions = Sessions()
-        self.logins = Logins(passwords or self.store, self.sessions)
+        self.sessions = Sessions(randomness)
+        self.logins = Logins(passwords or self.store, self.sessions, randomness)
         self.charger = LiveCharger(self.store, charger_clock, point_settings(self.settings.value), scenario)
         self.charger.watch(self._happened)
         self.shows_uid = self.settings.value(_REST_API) != RestApi.WITHOUT_UID
@@ -181,7 +185,7 @@ class Controller:
             if tag.id in self.store.whitelist.rows:
                 continue
             if tag.user and tag.user not in ids:
-                ids[tag.user] = str(uuid4())
+                ids[tag.user] = make_uuid(self.randomness, "")
                 edits.append(self.store.users.put(ids[tag.user], tag.user))
             given = GivenEntry(
                 id=tag.id, tag_type=tag.type, name=tag.name or UNSET, user_id=ids[tag.user] if tag.user else UNSET

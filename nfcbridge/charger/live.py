@@ -181,7 +181,7 @@ class LiveCharger:
     def live_values(self) -> Mapping[str, Value]:
         """What is told as settings that nobody sets."""
         now = self._catch_up()
-        return live_values(self._point.state(now), self.settings, self.clock.utc(now).astimezone())
+        return live_values(self._point.state(now), self.settings, self.clock.local(now))
 
     def _catch_up(self) -> float:
         """Let happen what was due by now, and return the time."""

@@ -12,17 +12,19 @@ from base64 import b85encode
 from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
-from secrets import token_bytes, token_urlsafe
+from secrets import token_urlsafe
 from typing import Final, Protocol
 
 from nfcbridge.charger.backoff import BackOff
 from nfcbridge.charger.policy import RefusedError, unauthorized
+from nfcbridge.charger.randomness import SYSTEM, Randomness
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.sessions import Session, Sessions
 
 # Characters of a login token, printable ASCII (the API reference's sample). Base 85 has 6.4 bits a character, and
 # neither quote nor backslash, which JSON would have to escape.
 TOKEN_LENGTH: Final = 32
+_TOKEN_OCTETS: Final = 28
 # Clients that may hold a token at a time, about 0.3 MiB; the oldest token goes first. A client has one at most.
 MAX_TOKENS: Final = 1024
 
@@ -51,9 +53,14 @@ class FixedPasswords:
 
 
 class LoginTokens:
-    """The token of each client: a client's next one voids its previous one, and nobody else's."""
+    """The token of each client: a client's next one voids its previous one, and nobody else's.
 
-    def __init__(self) -> None:
+    Args:
+        randomness: what they are made of.
+    """
+
+    def __init__(self, randomness: Randomness = SYSTEM) -> None:
+        self._randomness = randomness
         self._tokens: dict[str, str] = {}
 
     def issue(self, client: str) -> str:
@@ -61,7 +68,7 @@ class LoginTokens:
         self._tokens.pop(client, None)
         if len(self._tokens) >= MAX_TOKENS:
             del self._tokens[next(iter(self._tokens))]
-        token = self._tokens[client] = b85encode(token_bytes(28)).decode("ascii")[:TOKEN_LENGTH]
+        token = self._tokens[client] = _token(self._randomness.octets(_TOKEN_OCTETS, client))
         return token
 
     def take(self, client: str) -> str | None:
@@ -71,6 +78,10 @@ class LoginTokens:
     def void_all(self) -> None:
         """Nobody has a token any more."""
         self._tokens.clear()
+
+
+def _token(octets: bytes) -> str:
+    return b85encode(octets).decode("ascii")[:TOKEN_LENGTH]
 
 
 def hash_password(plain: str, token: str) -> str:
@@ -84,12 +95,13 @@ class Logins:
     Args:
         passwords: the passwords.
         sessions: where sessions are opened.
+        randomness: what tokens are made of.
     """
 
-    def __init__(self, passwords: Passwords, sessions: Sessions) -> None:
+    def __init__(self, passwords: Passwords, sessions: Sessions, randomness: Randomness = SYSTEM) -> None:
         self._passwords = passwords
         self._sessions = sessions
-        self._tokens = LoginTokens()
+        self._tokens = LoginTokens(randomness)
         self._back_off = BackOff()
         self._nobodys = token_urlsafe(9)
 
@@ -124,7 +136,7 @@ class Logins:
             self._back_off.failed(client, username, now)
             raise unauthorized("Login failed")
         self._back_off.succeeded(client, username)
-        return self._sessions.open(role, now)
+        return self._sessions.open(role, now, client)
 
     def _match(self, username: str, password: str, token: str | None) -> Role | None:
         salt = self._nobodys if token is None else token

@@ -5,8 +5,8 @@ in seconds.
 """
 
 from typing import Final
-from uuid import uuid4
 
+from nfcbridge.charger.randomness import SYSTEM, Randomness, make_uuid
 from nfcbridge.charger.roles import Role
 
 # Seconds without a call after which a session ends (API reference, "Login and session authorization").
@@ -19,34 +19,39 @@ class Session:
     """Somebody logged in.
 
     Attributes:
-        id: a random UUID (version 4: 122 bits from the system's generator).
+        id: a random UUID (version 4).
         role: who; the user name of the interface too.
         ends: time at which it ends unless it is used before.
     """
 
     __slots__ = ("ends", "id", "role")
 
-    def __init__(self, role: Role, now: float) -> None:
-        self.id = str(uuid4())
+    def __init__(self, session_id: str, role: Role, now: float) -> None:
+        self.id = session_id
         self.role = role
         self.ends = now + SESSION_TIMEOUT
 
 
 class Sessions:
-    """The open sessions, the one that was used last at the end."""
+    """The open sessions, the one that was used last at the end.
 
-    def __init__(self) -> None:
+    Args:
+        randomness: what their ids are made of.
+    """
+
+    def __init__(self, randomness: Randomness = SYSTEM) -> None:
+        self._randomness = randomness
         self._sessions: dict[str, Session] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, role: Role, now: float) -> Session:
-        """A new session; those of the same role stay as they are."""
+    def open(self, role: Role, now: float, client: str = "") -> Session:
+        """A new session for this client; those of the same role stay as they are."""
         self._drop_ended(now)
         if len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
-        session = Session(role, now)
+        session = Session(make_uuid(self._randomness, client), role, now)
         self._sessions[session.id] = session
         return session
 

@@ -12,7 +12,7 @@ change of the computer's clock after that.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from nfcbridge.charger.point.duration import MAX_DURATION
@@ -32,6 +32,7 @@ class ChargerClock:
         driven: time passes by `advance` alone; speed has no meaning then.
         monotonic: real seconds that never go back.
         wall: real seconds since 1970-01-01 UTC.
+        zone: the time zone of the people there; None: that of the computer.
 
     Raises:
         ConfigError: a speed that cannot be.
@@ -44,6 +45,7 @@ class ChargerClock:
         driven: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
     ) -> None:
         if not 0 < speed <= MAX_SPEED:
             raise ConfigError(f"the speed is more than 0 and at most {MAX_SPEED:g}, not {speed:g}")
@@ -53,6 +55,7 @@ class ChargerClock:
         self._ahead = 0.0
         self._began = monotonic()
         self._wall = datetime.fromtimestamp(wall(), UTC)
+        self._zone = zone
 
     def controller(self) -> float:
         """The time for sessions, login tokens and back-off."""
@@ -91,6 +94,10 @@ class ChargerClock:
     def utc(self, simulated: float) -> datetime:
         """The wall time at a time of the charge point."""
         return self._wall + timedelta(seconds=simulated)
+
+    def local(self, simulated: float) -> datetime:
+        """The same in the time zone of the people there."""
+        return self.utc(simulated).astimezone(self._zone)
 
     def timestamp(self, simulated: float) -> str:
         """The same as the interface tells it: `2019-11-23T19:35:43.511Z`, cut to a millisecond."""
