@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from nfcbridge.framing import Answer, Request
 from nfcbridge.isodep import Ats
+from nfcbridge.type4.apdu import SW_SIZE
 
 
 class BlockKind(enum.Enum):
@@ -108,6 +109,8 @@ class ApduSeen(Seen, frozen=True):
         wtx: how often the card asked for more time.
         retransmissions: frames that were sent again.
         air: of all its frames.
+        command_entries: those that carry the command, in order, none twice.
+        response_entries: those that carry the response.
     """
 
     index: int
@@ -122,6 +125,19 @@ class ApduSeen(Seen, frozen=True):
     wtx: int = 0
     retransmissions: int = 0
     air: float = 0.0
+    command_entries: tuple[int, ...] = ()
+    response_entries: tuple[int, ...] = ()
+
+    @property
+    def sw(self) -> int | None:
+        """The status word; None if no response came, or one that is too short for it."""
+        response = self.response
+        return None if response is None or len(response) < SW_SIZE else int.from_bytes(response[-SW_SIZE:])
+
+    @property
+    def data(self) -> bytes:
+        """What the response carries before its status word."""
+        return b"" if self.response is None else self.response[:-SW_SIZE]
 
 
 class MessageSeen(Seen, frozen=True):
