@@ -60,6 +60,7 @@ class Controller:
         randomness: what tokens and ids are made of.
 
     Attributes:
+        passwords: those of the roles.
         randomness: the same.
         clock: seconds for sessions and back-off.
         shows_uid: whether user names and tag ids are told.
@@ -95,7 +96,8 @@ class Controller:
         self._bring(scenario.whitelist if scenario else ())
         self.settings = Settings(catalogue, layout, StoredSettings(self.store), live=self._live_values)
         self.sessions = Sessions(randomness)
-        self.logins = Logins(passwords or self.store, self.sessions, randomness)
+        self.passwords = passwords or self.store
+        self.logins = Logins(self.passwords, self.sessions, randomness)
         self.charger = LiveCharger(self.store, charger_clock, point_settings(self.settings.value), scenario)
         self.charger.watch(self._happened)
         self.shows_uid = self.settings.value(_REST_API) != RestApi.WITHOUT_UID

@@ -6,6 +6,7 @@ first; while the loop runs, it also happens by itself.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from typing import Final
 
 import msgspec
@@ -229,7 +230,8 @@ class LiveCharger:
             return
         delay = self.clock.real_delay(self._deadline)
         if delay is not None:
-            self._timer = self._loop.call_later(delay, self._ring)
+            # Not in the context of the request that is answered: its clock may stand still.
+            self._timer = self._loop.call_later(delay, self._ring, context=Context())
 
     def _ring(self) -> None:
         self._catch_up()

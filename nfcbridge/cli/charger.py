@@ -19,10 +19,13 @@ from nfcbridge.charger import (
     open_store,
 )
 from nfcbridge.charger.bench import Access, Bench, read_token
+from nfcbridge.charger.description import KIND, Description, keep_text
 from nfcbridge.charger.point import ChargerClock, load_scenario
+from nfcbridge.charger.randomness import SYSTEM, SeededRandomness, make_seed
 from nfcbridge.charger.web import create_web
 from nfcbridge.cli.data import writing
 from nfcbridge.dispatch import App
+from nfcbridge.trace import TraceClock, TraceOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class OpenCharger(NamedTuple):
         made: the operator's password if it was made up just now: it is to be kept, and then shown once.
         data: where its data live; None: in memory.
         bench: drives and watches it.
+        origin: what a recording says of it; None: it is not to be recorded.
     """
 
     app: App
@@ -81,6 +85,7 @@ class OpenCharger(NamedTuple):
     made: str | None
     data: Path | None
     bench: Bench
+    origin: TraceOrigin | None = None
 
     def keep_made(self) -> None:
         """Keep the password that was made up. Not before the start is sure to succeed: nobody would know it.
@@ -119,6 +124,8 @@ def open_charger(
     cors: Sequence[str] = (),
     sim: SimSettings = REAL_TIME,
     device: DeviceSettings = AS_SHIPPED,
+    recorded: bool = False,
+    dev: bool = False,
 ) -> Iterator[OpenCharger]:
     """Open the charge controller, and close its store in the end.
 
@@ -128,6 +135,8 @@ def open_charger(
         cors: origins whose pages may use it in a browser.
         sim: how the charge point is simulated.
         device: what the charge controller is made of.
+        recorded: its links will be recorded, so tokens and ids come from a seed.
+        dev: the operator's password is the one that everybody knows.
 
     Raises:
         ConfigError: the directory cannot be used or is full, a password is too long, or a file of `sim` or `device` is
@@ -135,7 +144,9 @@ def open_charger(
     """
     scenario = None if sim.scenario is None else load_scenario(sim.scenario)
     access = Access(None if sim.token is None else read_token(sim.token))
-    clock = ChargerClock(speed=sim.speed or 1.0, driven=not sim.speed)
+    trace_clock = TraceClock()
+    clock = ChargerClock(speed=sim.speed or 1.0, driven=not sim.speed, monotonic=trace_clock)
+    seed = make_seed() if recorded else None
     catalogue = load_catalogue(device.catalogue)
     layout = load_layout(catalogue, device.app_layout)
     store = open_store(data, Durability(device.durability))
@@ -152,9 +163,25 @@ def open_charger(
                 charger_clock=clock,
                 scenario=scenario,
                 rfid_only=sim.rfid_only,
+                randomness=SYSTEM if seed is None else SeededRandomness(seed),
             )
+        origin = None
+        if recorded:
+            known = Description(
+                kind=KIND,
+                speed=clock.speed,
+                driven=clock.driven,
+                rfid_only=sim.rfid_only,
+                scenario=keep_text(sim.scenario),
+                catalogue=keep_text(device.catalogue),
+                app_layout=keep_text(device.app_layout),
+                passwords=tuple(role.value for role in Role if controller.passwords.password(role) is not None),
+                dev=dev,
+                stored=data is not None,
+            )
+            origin = TraceOrigin(known.to_json(), seed, trace_clock, clock.to_json())
         bench = Bench(controller, create_app(controller))
         web = bench.around(create_web(bench.app, cors=cors), access)
-        yield OpenCharger(bench.app, web, BASE_PATH, made, data, bench)
+        yield OpenCharger(bench.app, web, BASE_PATH, made, data, bench, origin)
     finally:
         store.close()

@@ -27,6 +27,7 @@ from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
 from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent
+from nfcbridge.trace import TraceOrigin
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def run(settings: ServeSettings) -> int:
                     base_path=served.base_path,
                     http=served.http,
                     trace=settings.trace,
+                    origin=served.origin,
                     on_event=watcher(events, served.charger),
                     oversight=served.charger and served.charger.bench.tag,
                 ) as emulator,
@@ -258,6 +260,7 @@ class Served(NamedTuple):
         trust: the file of the certificate of our own that HTTPS is served with, if there is one.
         base_path: what its paths begin with; a message over NFC leaves it out.
         charger: the charge controller, if it is one.
+        origin: what a recording says of it, if it says anything.
     """
 
     app: App
@@ -265,6 +268,7 @@ class Served(NamedTuple):
     trust: Path | None
     base_path: str = ""
     charger: "OpenCharger | None" = None
+    origin: TraceOrigin | None = None
 
 
 @contextmanager
@@ -276,7 +280,8 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     """
     if settings.app is not None:
         app = import_app(settings.app)
-        yield Served(app, *http_settings(settings, app, None))
+        origin = TraceOrigin({"kind": "asgi", "app": settings.app})
+        yield Served(app, *http_settings(settings, app, None), origin=origin)
         return
     from nfcbridge.cli.charger import DeviceSettings, SimSettings, open_charger
 
@@ -287,9 +292,13 @@ def open_app(settings: ServeSettings) -> Iterator[Served]:
     data = None if in_memory else settings.data or default_data()
     sim = SimSettings(settings.speed, settings.scenario, settings.rfid_only, settings.sim_token)
     device = DeviceSettings(settings.durability, settings.catalogue, settings.app_layout)
-    with open_charger(data, passwords, cors=settings.cors, sim=sim, device=device) as charger:
+    recorded = settings.trace is not None
+    dev = passwords.get(OPERATOR) == DEV_PASSWORD
+    with open_charger(
+        data, passwords, cors=settings.cors, sim=sim, device=device, recorded=recorded, dev=dev
+    ) as charger:
         http, trust = http_settings(settings, charger.web, charger.data)
-        yield Served(charger.app, http, trust, charger.base_path, charger)
+        yield Served(charger.app, http, trust, charger.base_path, charger, charger.origin)
 
 
 def http_settings(settings: ServeSettings, app: App, data: Path | None) -> tuple[HttpSettings | None, Path | None]:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import httpx2
 
+from nfcbridge import __version__
 from nfcbridge.client.crossing import Crossing, check_head, with_content
 from nfcbridge.client.errors import (
     NfcConnectError,
@@ -31,7 +32,7 @@ from nfcbridge.errors import (
 )
 from nfcbridge.framing import Answer
 from nfcbridge.links import ReaderEnd, open_reader
-from nfcbridge.trace import Recorder, TappedReader
+from nfcbridge.trace import Recorder, TappedReader, TraceOrigin
 from nfcbridge.type4 import SW, WriteOrder
 
 FOREVER: Final = 365 * 86_400.0  # seconds; what httpx2 calls None: no clock of the system takes an endless time
@@ -180,7 +181,14 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         end = open_reader(self._source) if isinstance(self._source, str) else self._source
         if self._trace is not None:
             try:
-                recorder = Recorder(self._trace, level=end.level.value, link=end.name, card={})
+                recorder = Recorder(
+                    self._trace,
+                    level=end.level.value,
+                    link=end.name,
+                    card={},
+                    source=f"nfcbridge {__version__} reader",
+                    origin=TraceOrigin(),
+                )
             except ConfigError:
                 end.close()
                 raise

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from nfcbridge.dispatch import MAX_CONTENT, App, Message, Report, call_app, log_problem
 from nfcbridge.errors import ConfigError, LocalProtocolError
 from nfcbridge.framing.message import Answer, Request
+from nfcbridge.trace.origin import at
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -183,12 +184,13 @@ class AppLoop:
         for pending in list(self._pending):
             pending.cancel()
 
-    def submit(self, request: Request, client: str = "nfc") -> PendingAnswer:
+    def submit(self, request: Request, client: str = "nfc", *, instant: float | None = None) -> PendingAnswer:
         """Let the application answer a request; any thread.
 
         Args:
             request: the request.
             client: the name of the link, by which the application counts tokens and failures.
+            instant: the time that a `TraceClock` shows to the application meanwhile; None: it goes on.
 
         Returns:
             A future that has an answer whatever the application does, unless it was cancelled.
@@ -202,7 +204,7 @@ class AppLoop:
         self._pending.add(pending)
         pending.add_done_callback(self._forget)
         try:
-            self._loop.call_soon_threadsafe(self._begin, pending, request, client)
+            self._loop.call_soon_threadsafe(self._begin, pending, request, client, instant)
         except RuntimeError:  # closed, and nobody else settles this one any more
             pending.settle(Answer(status=503, message_id=request.message_id))
         return pending
@@ -273,7 +275,7 @@ class AppLoop:
     def _forget(self, pending: Future[Answer]) -> None:
         self._pending.discard(pending)
 
-    def _begin(self, pending: PendingAnswer, request: Request, client: str) -> None:
+    def _begin(self, pending: PendingAnswer, request: Request, client: str, instant: float | None) -> None:
         if self._stopping.is_set():
             pending.settle(Answer(status=503, message_id=pending.message_id))
             return
@@ -288,7 +290,8 @@ class AppLoop:
             report=self._report,
             on_answer=pending.settle,
         )
-        pending.task = task = asyncio.get_running_loop().create_task(call)
+        with contextlib.nullcontext() if instant is None else at(instant):  # a task keeps the context it began in
+            pending.task = task = asyncio.get_running_loop().create_task(call)
         if pending.cancelled():  # before there was a task to cancel
             task.cancel()
         self._calls.add(task)

@@ -247,7 +247,8 @@ class Door:
         if outstanding is not None and outstanding.pending.done():
             self._take_answer(outstanding)  # first: the frame may be a READ of it
         stack = self._stack
-        now = time.monotonic()
+        # Of a recorded frame the time in the trace, so that a replay decides alike.
+        now = time.monotonic() if self.recorder is None else self.recorder.heard
         if isinstance(incoming, Frame):
             if self._oversight is None:
                 self._act(stack.receive(incoming.octets, now))
@@ -296,7 +297,8 @@ class Door:
         path = request.path.partition("?")[0]
         # First: what the application does with it may be told as soon as it has it.
         self._tell(told.RequestReceived, event.number, request.method, path, event.octets)
-        pending = self._app_loop.submit(request, client=self.end.name)
+        instant = None if self.recorder is None else self.recorder.instant
+        pending = self._app_loop.submit(request, client=self.end.name, instant=instant)
         self._outstanding = Outstanding(event.number, pending)
 
     def _request_broken(self, event: seen.RequestBroken) -> None:

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from nfcbridge import __version__
 from nfcbridge.dispatch import App
 from nfcbridge.errors import ConfigError, LocalProtocolError
 from nfcbridge.framing import Answer, ExchangeConfig, format_answer
@@ -35,7 +36,7 @@ from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
 from nfcbridge.text import encode_text
-from nfcbridge.trace import Listener, Recorder, TappedCard
+from nfcbridge.trace import Listener, Recorder, TappedCard, TraceOrigin
 from nfcbridge.type4 import CardConfig
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Emulator:
         drop_error_content: NFC answers of status 400 and more go without content.
         http: where HTTP is served, `HOST:PORT` if there is no more to say, None for no HTTP.
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
+        origin: what is served while it is recorded, so that a replay can have it again.
         listen: makes what is told of every frame of a link, from the link's end; None: of this link nobody wants it.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
@@ -143,6 +145,7 @@ class Emulator:
         drop_error_content: bool = True,
         http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
+        origin: TraceOrigin | None = None,
         listen: Callable[[CardEnd], Listener | None] | None = None,
         on_event: Notify | None = None,
         oversight: Oversight | None = None,
@@ -157,6 +160,7 @@ class Emulator:
         self._links = list(links)
         self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
+        self._origin = origin or TraceOrigin()
         self._listen = listen
         self.app_loop = AppLoop(
             app,
@@ -288,10 +292,12 @@ class Emulator:
             "mle": card.limits.mle,
             "mlc": card.limits.mlc,
             "file_size": card.limits.file_size,
+            "writable": card.limits.writable,
             "language": card.language,
             "idle": exchange.idle.hex(),
             "not_ready": exchange.not_ready.hex(),
             "hold": exchange.hold,
+            "half_write_ttl": exchange.half_write_ttl,
             "answer_ttl": exchange.answer_ttl,
             "give_up": exchange.give_up,
             "replace": exchange.replace,
@@ -301,7 +307,15 @@ class Emulator:
             from nfcbridge.links.faulty import parse_faults
 
             seed = parse_faults(rest)[1].seed
-        return Recorder(path, level=end.level.value, link=end.name, card=description, seed=seed)
+        return Recorder(
+            path,
+            level=end.level.value,
+            link=end.name,
+            card=description,
+            seed=seed,
+            source=f"nfcbridge {__version__} card",
+            origin=self._origin,
+        )
 
     def _notify(self, event: told.EmulatorEvent) -> None:
         if self._on_event is not None:

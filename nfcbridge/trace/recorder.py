@@ -1,7 +1,7 @@
 """Recording what crosses a link, as JSON lines.
 
-    {"nfcbridge_trace": 1, "level": "blocks", "link": "udp:127.0.0.1:54321", "clock": "monotonic", "seed": null,
-     "card": {}}                                                                      (all of this is the first line)
+    {"nfcbridge_trace": 1, "level": "blocks", "link": "udp:127.0.0.1:54321", "source": "nfcbridge 0.1.0 card",
+     "clock": {...}, "seed": 123, "card": {...}, "app": {...}}                        (all of this is the first line)
     {"t": 0.000104, "dir": "field", "on": true}
     {"t": 0.000412, "dir": "reader", "hex": "e080"}
     {"t": 0.000587, "dir": "card", "hex": "0578804202"}
@@ -22,6 +22,7 @@ from typing import Any, Final, Self, TextIO
 
 from nfcbridge.errors import ConfigError, TraceError
 from nfcbridge.trace.entries import VERSION
+from nfcbridge.trace.origin import DIGITS, TraceOrigin
 
 BATCH_INTERVAL: Final = 0.05
 """Seconds that the writer lets pass between two batches: a link's thread is not to compete with it for every frame."""
@@ -54,8 +55,12 @@ class Recorder:
         clock: the name of `now`, for people and for whoever plays the trace back.
         seed: what random choices of the link came from, None if there were none.
         now: seconds from any origin.
+        source: who records: program, version and end.
+        origin: what is served, and by which clock and seed. It takes the place of `clock`, and of `seed` if it has one.
 
     Attributes:
+        heard: when the reader or its field was heard last, on the clock `now`, to the microsecond as in the trace.
+        instant: the same on the clock of `origin`.
         failure: why nothing is written any more, such as a full disk; None while all is well.
 
     Raises:
@@ -72,17 +77,24 @@ class Recorder:
         clock: str = "monotonic",
         seed: int | None = None,
         now: Callable[[], float] = time.monotonic,
+        source: str = "",
+        origin: TraceOrigin | None = None,
     ) -> None:
         self.path = Path(path)
+        self._now = now
+        self._began = self.heard = now()
+        self._origin = 0.0 if origin is None else self._began - origin.clock.began
+        self.instant = self._origin
         header = {
             "nfcbridge_trace": VERSION,
             "level": level,
             "link": link,
-            "clock": clock,
-            "seed": seed,
+            "source": source,
+            "clock": clock if origin is None else origin.clock_words(self._origin),
+            "seed": seed if origin is None or origin.seed is None else origin.seed,
             "card": dict(card),
+            "app": {} if origin is None else dict(origin.app),
         }
-        self._now = now
         self._lines: SimpleQueue[_Line | Event | None] = SimpleQueue()
         self._closing = Event()
         self.failure: OSError | None = None
@@ -91,13 +103,12 @@ class Recorder:
         except OSError as error:
             raise ConfigError(f"cannot write the trace {path} ({error.strerror}): name another file") from error
         self._file.write(json.dumps(header) + "\n")
-        self._began = now()
         self._thread = Thread(target=self._write, name="nfcbridge-trace", daemon=True)
         self._thread.start()
 
     def record_reader(self, octets: bytes) -> None:
         """Record a frame of the reader, now."""
-        self._lines.put((self._now(), "reader", octets))
+        self._lines.put((self._hear(), "reader", octets))
 
     def record_card(self, octets: bytes) -> None:
         """Record a frame of the card, now."""
@@ -105,7 +116,13 @@ class Recorder:
 
     def record_field(self, *, on: bool) -> None:
         """Record that the card was selected, or that the field is gone, now."""
-        self._lines.put((self._now(), "on" if on else "off", b""))
+        self._lines.put((self._hear(), "on" if on else "off", b""))
+
+    def _hear(self) -> float:
+        now = self._now()
+        t = round(now - self._began, DIGITS)
+        self.heard, self.instant = self._began + t, self._origin + t
+        return now
 
     def flush(self) -> None:
         """Wait until what was recorded before is in the file, or `failure` says why not. Any thread may call it."""

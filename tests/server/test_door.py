@@ -255,7 +255,7 @@ class FakeLoop:
     def __init__(self) -> None:
         self.submitted: SimpleQueue[PendingAnswer] = SimpleQueue()
 
-    def submit(self, request: Request, client: str = "") -> PendingAnswer:
+    def submit(self, request: Request, client: str = "", *, instant: float | None = None) -> PendingAnswer:
         assert client == "scripted:desk"
         pending = PendingAnswer(request.message_id)
         self.submitted.put(pending)

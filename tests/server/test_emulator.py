@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import pytest
 
+import nfcbridge
 from nfcbridge.client.phone import Phone
 from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.errors import ConfigError, LinkError, LocalProtocolError, TraceError
@@ -314,22 +315,28 @@ def test_a_trace_says_what_it_is_of_and_has_every_frame_in_the_order_of_the_air(
         end.close()
         desk.wait_for(told.PhoneLeft)
     header, *frames = lines_of(path)
+    clock = header.pop("clock")
+    assert (clock.pop("kind"), list(clock)) == ("monotonic", ["wall"])
+    assert abs(clock["wall"] - time.time()) < 60
     assert header == {
         "nfcbridge_trace": 1,
         "level": "blocks",
         "link": "memory:desk",
-        "clock": "monotonic",
+        "source": f"nfcbridge {nfcbridge.__version__} card",
         "seed": None,
+        "app": {},
         "card": {
             "uid": "08a1b2c3",
             "ats": "0578809002",
             "mle": 200,
             "mlc": 100,
             "file_size": 0x7FFF,
+            "writable": True,
             "language": "en",
             "idle": "d00000",
             "not_ready": "d00000",
             "hold": 0.3,
+            "half_write_ttl": 10.0,
             "answer_ttl": 10.0,
             "give_up": 8.0,
             "replace": False,

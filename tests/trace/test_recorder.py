@@ -34,8 +34,8 @@ def test_a_trace_is_written_line_by_line(tmp_path: Path) -> None:
         recorder.record_field(on=False)
     header, *lines = path.read_text().splitlines()
     assert header == (
-        '{"nfcbridge_trace": 1, "level": "blocks", "link": "memory:a", "clock": "monotonic", "seed": null, '
-        '"card": {"uid": "08a1b2c3", "mle": 251}}'
+        '{"nfcbridge_trace": 1, "level": "blocks", "link": "memory:a", "source": "", "clock": "monotonic", '
+        '"seed": null, "card": {"uid": "08a1b2c3", "mle": 251}, "app": {}}'
     )
     assert lines == [
         '{"t": 0.000000, "dir": "field", "on": true}',
@@ -52,9 +52,11 @@ def test_the_first_line_says_what_was_recorded(tmp_path: Path) -> None:
         "nfcbridge_trace": 1,
         "level": "apdus",
         "link": "vpcd:ü:1",
+        "source": "",
         "clock": "virtual",
         "seed": 7,
         "card": {},
+        "app": {},
     }
 
 

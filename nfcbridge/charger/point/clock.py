@@ -34,6 +34,12 @@ class ChargerClock:
         wall: real seconds since 1970-01-01 UTC.
         zone: the time zone of the people there; None: that of the computer.
 
+    Attributes:
+        speed: the same.
+        driven: the same.
+        began: what `monotonic` showed when it was made.
+        wall: what `wall` showed then.
+
     Raises:
         ConfigError: a speed that cannot be.
     """
@@ -49,21 +55,29 @@ class ChargerClock:
     ) -> None:
         if not 0 < speed <= MAX_SPEED:
             raise ConfigError(f"the speed is more than 0 and at most {MAX_SPEED:g}, not {speed:g}")
+        self.speed = speed
+        self.driven = driven
         self._rate = 0.0 if driven else 1.0
         self._speed = 0.0 if driven else speed
         self._monotonic = monotonic
         self._ahead = 0.0
-        self._began = monotonic()
-        self._wall = datetime.fromtimestamp(wall(), UTC)
+        self.began = monotonic()
+        self.wall = wall()
+        self._wall = datetime.fromtimestamp(self.wall, UTC)
         self._zone = zone
+
+    def to_json(self) -> dict[str, float]:
+        """What another clock needs beside speed and mode to show the same: seconds, of `zone` ahead of UTC now."""
+        zone = self.local(self.simulated()).utcoffset() or timedelta()
+        return {"began": self.began, "wall": self.wall, "zone": zone.total_seconds()}
 
     def controller(self) -> float:
         """The time for sessions, login tokens and back-off."""
-        return self._ahead + (self._monotonic() - self._began) * self._rate
+        return self._ahead + (self._monotonic() - self.began) * self._rate
 
     def simulated(self) -> float:
         """The time for the charge point."""
-        return self._ahead + (self._monotonic() - self._began) * self._speed
+        return self._ahead + (self._monotonic() - self.began) * self._speed
 
     def advance(self, seconds: float) -> None:
         """Move both clocks forward; the charge point then wants its `handle_timer`.
