@@ -33,6 +33,8 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "links": LazyCommand("nfcbridge.cli.links", "List the links that can be opened here, and what others lack."),
     "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
+    "backup": LazyCommand("nfcbridge.cli.backup", "Write what a charger keeps into a file, over NFC or HTTP."),
+    "restore": LazyCommand("nfcbridge.cli.restore", "Make a charger keep what a backup has, over NFC or HTTP."),
     "trace": LazyCommand("nfcbridge.cli.trace", "Look at a recorded trace, replay it, explain it, convert it."),
     "openapi": LazyCommand("nfcbridge.cli.openapi", "Print the interface of the charge controller as OpenAPI."),
 }
