@@ -25,10 +25,7 @@ from nfcbridge.errors import ResponseError
 from nfcbridge.framing import parse_answer, parse_request
 from nfcbridge.phones import AnswerRead, Arrival, Played, PresenceCheck, Reactivate, RequestBegun
 from nfcbridge.server.events import EmulatorEvent
-from nfcbridge.type4 import CommandAPDU, Ins
-
-SHOWN_OCTETS: Final = 20
-"""Octets of an APDU that are shown; of longer ones the beginning, and how many more there are."""
+from nfcbridge.trace.words import describe_command, shorten
 
 RATS: Final = b"\xe0"
 
@@ -228,22 +225,3 @@ def fold_step(parts: Sequence[str], room: int) -> list[str]:
         return [whole]
     lines = [what, together] if len(together) <= room else [what, *octets]
     return [piece for line in lines for piece in chop_cells(line, room)]
-
-
-def describe_command(command: bytes) -> str:
-    """Return a command of the Type 4 Tag in words."""
-    apdu = CommandAPDU.parse(command)
-    offset = apdu.p1 << 8 | apdu.p2
-    if apdu.ins == Ins.SELECT:
-        return f"SELECT {apdu.data.hex().upper()}"
-    if apdu.ins == Ins.READ_BINARY:
-        return f"READ {apdu.ne} octets at {offset}"
-    return f"UPDATE {len(apdu.data)} octets at {offset}"
-
-
-def shorten(octets: bytes) -> str:
-    """Return octets in hex; of many the first ones and the last two (of a response: its status word)."""
-    if len(octets) <= SHOWN_OCTETS:
-        return octets.hex().upper()
-    head, tail = octets[: SHOWN_OCTETS - 4], octets[-2:]
-    return f"{head.hex().upper()}...{tail.hex().upper()} ({len(octets)} octets)"

@@ -24,7 +24,7 @@ from nfcbridge.isodep.blocks import MAX_COMMAND, MAX_RESPONSE, NUMBER
 from nfcbridge.trace.counts import Counts, Tally
 from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.frames import Parsed, parse_frame
-from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, Seen
+from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, Seen, Selection
 
 DEFAULT_FSD: Final = 256
 """Octets of the reader's longest frame where nobody saw its RATS: what every phone takes."""
@@ -71,12 +71,14 @@ class ApduSource:
         fsd: octets of the reader's longest frame, as its last RATS told.
         ats: what the card announced last; None where nobody knows.
         before: what there was before the APDU that was given last began.
+        selected: what APDUs are told to find selected; whoever looks into them sets it.
     """
 
     def __init__(self, header: Header | None = None) -> None:
         self.fsd = DEFAULT_FSD
         self.ats = ats_of(header)
         self.before = Counts()
+        self.selected = Selection.UNKNOWN
         self._tally = Tally()
         self._last = 0
         self._t = 0.0
@@ -306,6 +308,7 @@ class ApduSource:
             tally.air - before.air,
             tuple(open_.command_entries),
             tuple(open_.response_entries),
+            self.selected,
         )
 
     _RULES: ClassVar[dict[tuple[BlockKind, bool], _Rule]] = {
@@ -333,13 +336,14 @@ class PairSource:
         header: of the trace; its card may tell the ATS.
 
     Attributes:
-        fsd, ats, before: as of `ApduSource`.
+        fsd, ats, before, selected: as of `ApduSource`.
     """
 
     def __init__(self, header: Header | None = None) -> None:
         self.fsd = DEFAULT_FSD
         self.ats = ats_of(header)
         self.before = Counts()
+        self.selected = Selection.UNKNOWN
         self._tally = Tally()
         self._open: tuple[Entry, Counts] | None = None
 
@@ -392,6 +396,7 @@ class PairSource:
                 air=air,
                 command_entries=(entry.number,),
                 response_entries=(answer.number,) if answer else (),
+                selected=self.selected,
             )
         ]
 

@@ -67,6 +67,7 @@ class Decoder:
                 isinstance(each, BlockSeen) and each.kind in _LEAVING and each.from_reader
             ):
                 messages = self._messages.leave()
+            self._source.selected = self._messages.selection
             seen.append(each)
             for told in messages:
                 seen += self._conclude(*told)

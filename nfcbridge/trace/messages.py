@@ -12,14 +12,13 @@ Android's `getNdefMessage` after a write reads from offset 2 as many octets as i
 is told as a message too, with the problem.
 """
 
-import enum
 from typing import Final
 
 from nfcbridge.errors import CommandError, RecordError, RequestError, ResponseError
 from nfcbridge.framing import Answer, Request, parse_answer, parse_request
 from nfcbridge.text import decode_text
 from nfcbridge.trace.counts import Counts
-from nfcbridge.trace.seen import ApduSeen, MessageSeen
+from nfcbridge.trace.seen import ApduSeen, MessageSeen, Selection
 from nfcbridge.type4.apdu import HEADER_SIZE, SW, CommandAPDU, Ins
 from nfcbridge.type4.cc import CC_SIZE, FILE_ID_SIZE, NDEF_AID, NDEF_AID_1, FileId
 from nfcbridge.type4.ndef_file import EMPTY_MESSAGE, Committed, NdefFile, WriteBegun
@@ -35,16 +34,6 @@ _BY_NAME: Final = 0x04
 _NO_MESSAGE: Final = "the empty message"
 _BLIND: Final = "read without NLEN, with the length of the request"
 _CC_TLV: Final = frozenset({bytes.fromhex("0406"), bytes.fromhex("0608")})
-
-
-class Selection(enum.Enum):
-    """What the reader has selected."""
-
-    UNKNOWN = "unknown"  # the trace does not show it
-    OTHER = "other"
-    APPLICATION = "NDEF application"
-    CC = "CC"
-    NDEF = "NDEF file"
 
 
 class Span:

@@ -31,6 +31,16 @@ class BlockKind(enum.Enum):
     INVALID = "no block"
 
 
+class Selection(enum.Enum):
+    """What a reader has selected."""
+
+    UNKNOWN = "unknown"  # the trace does not show it
+    OTHER = "other"
+    APPLICATION = "NDEF application"
+    CC = "CC"
+    NDEF = "NDEF file"
+
+
 class Seen(Struct, frozen=True):
     """The root of the classes below."""
 
@@ -111,6 +121,7 @@ class ApduSeen(Seen, frozen=True):
         air: of all its frames.
         command_entries: those that carry the command, in order, none twice.
         response_entries: those that carry the response.
+        selected: what was selected when the command came.
     """
 
     index: int
@@ -127,6 +138,7 @@ class ApduSeen(Seen, frozen=True):
     air: float = 0.0
     command_entries: tuple[int, ...] = ()
     response_entries: tuple[int, ...] = ()
+    selected: Selection = Selection.UNKNOWN
 
     @property
     def sw(self) -> int | None:

@@ -7,7 +7,7 @@ import pytest
 
 from nfcbridge.cli import demo, main
 from nfcbridge.cli.demo import events_until_the_phone_left, login_state_logout
-from nfcbridge.cli.demo_report import count_blocks, describe_command, fold_step, shorten, status_of
+from nfcbridge.cli.demo_report import count_blocks, fold_step, status_of
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.errors import LinkTimeoutError, ResponseError
 from nfcbridge.server import events as told
@@ -110,31 +110,6 @@ def test_rats_and_ats_are_no_blocks() -> None:
     frames = [(True, "E080"), (False, "0578804202"), (True, "0200"), (False, "F201"), (True, "F201"), (False, "029000")]
     frames += [(True, "C2"), (False, "C2"), (True, "E080"), (True, "E080"), (False, "0578804202"), (True, "B2")]
     assert count_blocks([(from_reader, bytes.fromhex(hex_)) for from_reader, hex_ in frames]) == 7
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("00A4040007D276000085010100", "SELECT D2760000850101"),
-        ("00A4000C02E104", "SELECT E104"),
-        ("00B0000300", "READ 256 octets at 3"),
-        ("00D601000201AA", "UPDATE 2 octets at 256"),
-    ],
-)
-def test_a_command_is_named_as_people_call_it(command: str, words: str) -> None:
-    assert describe_command(bytes.fromhex(command)) == words
-
-
-@pytest.mark.parametrize(
-    ("octets", "shown"),
-    [
-        (b"\x90\x00", "9000"),
-        (bytes(20), "00" * 20),
-        (bytes(19) + b"\x90\x00", "00" * 16 + "...9000 (21 octets)"),
-    ],
-)
-def test_long_octets_are_shortened_and_keep_their_end(octets: bytes, shown: str) -> None:
-    assert shorten(octets) == shown
 
 
 @pytest.mark.parametrize(
