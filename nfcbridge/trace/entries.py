@@ -144,6 +144,7 @@ class TraceFile:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.problem = ""
+        self._position = 0
         self._file: BinaryIO = self.path.open("rb")
         try:
             self.header = parse_header(self._line())
@@ -163,8 +164,14 @@ class TraceFile:
                     return
                 raise TraceError(f"{self.path}: {error}") from error
 
+    @property
+    def position(self) -> int:
+        """Octets of the file that were read, for whoever shows progress."""
+        return self._position
+
     def _line(self) -> bytes:
         line = self._file.readline(MAX_LINE)
+        self._position += len(line)
         if len(line) == MAX_LINE:
             raise TraceError(f"{self.path}: a line has more than {MAX_LINE} octets")
         return line
