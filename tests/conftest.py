@@ -7,6 +7,8 @@ fails the test, because nobody would read that it was skipped; elsewhere the tes
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -42,6 +44,18 @@ class Peers:
     def missing(self, reason: str) -> NoReturn:
         """Ends the test: what it needs is not here, for another reason."""
         missing_peer(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pcscd_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this process looks for pcscd: a link to nowhere, so that no test meets the machine's own readers.
+
+    A test with a pcscd of its own makes it lead there. pcsc-lite reads the variable once, with the first call.
+    """
+    path = tmp_path_factory.mktemp("pcscd") / "pcscd.comm"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PCSCLITE_CSOCK_NAME", str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """Links, opened by name: `udp:127.0.0.1:54321`, `memory:tag`, `vpcd:127.0.0.1:35963`, `faulty:udp:?loss=0.01`."""
 
+import importlib.util
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -93,6 +96,21 @@ def _vpcd_missing() -> str:
     return "pcscd with its vpcd driver: apt-get install --no-install-recommends pcscd vsmartcard-vpcd"
 
 
+PCSC_SOCKETS: Final = (Path("/run/pcscd/pcscd.comm"), Path("/var/run/pcscd/pcscd.comm"))
+"""Where pcscd listens, or systemd in its place."""
+
+
+def _pcsc_missing() -> str:
+    if importlib.util.find_spec("smartcard") is None:
+        return "pyscard: pip install 'nfcbridge[pcsc]' (on Debian after apt-get install gcc swig libpcsclite-dev)"
+    # Of the systems with PC/SC only Linux and its like have a service that may be missing.
+    told = os.environ.get("PCSCLITE_CSOCK_NAME")  # pcsc-lite's own, for another place
+    sockets = [Path(told)] if told else PCSC_SOCKETS
+    if sys.platform == "linux" and not any(socket.exists() for socket in sockets):
+        return "a running pcscd: apt-get install pcscd, systemctl start pcscd.socket"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkKind:
     """A kind of link, for the table of `nfcbridge links` and for `open_card` and `open_reader`.
@@ -141,6 +159,15 @@ LINKS: Final[dict[str, LinkKind]] = {
         card=opener("links.vpcd", "open_card"),
         reader=None,
         missing=_vpcd_missing,
+    ),
+    "pcsc": LinkKind(
+        description="a card on a PC/SC reader, by a part of the reader's name",
+        example="pcsc:ACR122U",
+        level=Level.APDUS,
+        uid="not sent",
+        card=None,
+        reader=opener("links.pcsc", "open_reader"),
+        missing=_pcsc_missing,
     ),
     "faulty": LinkKind(
         description="any other link, with seeded faults: seed, loss, corrupt, delay (seconds), field",

@@ -4,8 +4,8 @@
                                pcscd -- libifdvpcd (TCP 35963, 35964) <-- nfcbridge serve --link vpcd:...
                                  ^----- pyscard, opensc-tool
 
-Two rooms do not see each other, nor the machine's own pcscd and readers: the ports and the socket's path, which no
-client can choose, are free in each.
+Two rooms do not see each other, nor the machine's own pcscd and readers: the ports and the socket's path are free in
+each.
 """
 
 import contextlib
@@ -46,6 +46,18 @@ mount -t tmpfs tmpfs /run/pcscd &&
 exec pcscd --foreground --error
 """
 
+# A socket stays in the namespace in which it was made, whoever holds it.
+_CONNECT: Final = """
+import socket, sys
+with socket.socket(fileno=int(sys.argv[1])) as to, socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as card:
+    socket.send_fds(to, [b"1"], [card.fileno()])
+"""
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, without its own place of pcscd, see `tests.conftest`."""
+    return {name: value for name, value in os.environ.items() if name != "PCSCLITE_CSOCK_NAME"}
+
 
 class Room:
     """An open room.
@@ -69,6 +81,7 @@ class Room:
             timeout=PROGRAM_TIMEOUT,
             check=False,
             cwd=PROJECT,
+            env=_environment(),
         )
         assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -77,9 +90,23 @@ class Room:
         """Runs a module of the tests in the room, with the interpreter of the tests."""
         return self.run(sys.executable, "-m", module, *arguments)
 
+    def connect(self, port: int) -> socket.socket:
+        """Returns a socket of this process that is connected to a port of the room's loopback."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            words = [*self.enter, sys.executable, "-c", _CONNECT, str(theirs.fileno()), str(port)]
+            subprocess.run(words, pass_fds=[theirs.fileno()], check=True, timeout=PROGRAM_TIMEOUT, cwd=PROJECT)
+            _, (descriptor,), _, _ = socket.recv_fds(ours, 1, 1)
+        return socket.socket(fileno=descriptor)
+
+    @property
+    def pcscd(self) -> str:
+        """The path of pcscd's socket, from outside of the room."""
+        return f"/proc/{self.process.pid}/root/run/pcscd/pcscd.comm"
+
     def wait_open(self) -> None:
         """Waits until pcscd takes clients."""
-        path = f"/proc/{self.process.pid}/root/run/pcscd/pcscd.comm"
+        path = self.pcscd
         end = time.monotonic() + START_TIMEOUT
         while True:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
@@ -128,7 +155,7 @@ def open_room(peers: Peers) -> Iterator[Room]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PATH": path},
+        env=_environment() | {"PATH": path},
     )
     user = ("--user", "--preserve-credentials") if plain else ()
     # --root: of a build that runs in a chroot, where the namespace's own root is another one.

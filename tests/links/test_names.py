@@ -1,5 +1,6 @@
 """Links are opened by name."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -13,12 +14,12 @@ from nfcbridge.links import LINKS, Level, open_card, open_reader
 from tests.links.running import IDENTITY
 
 
-@pytest.mark.parametrize("name", ["", "udb:127.0.0.1:1", "UDP:127.0.0.1:1", "127.0.0.1:1", "pcsc:0"])
+@pytest.mark.parametrize("name", ["", "udb:127.0.0.1:1", "UDP:127.0.0.1:1", "127.0.0.1:1", "pcsd:0"])
 def test_an_unknown_name_lists_what_exists(name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         open_card(name, IDENTITY)
     for kind in LINKS.values():
-        assert kind.example in str(refused.value)
+        assert (kind.example in str(refused.value)) is (kind.card is not None)
     with pytest.raises(ConfigError, match="udp:127"):
         open_reader(name)
 
@@ -77,7 +78,9 @@ def test_a_missing_pcscd_is_told_with_what_installs_it(monkeypatch: pytest.Monke
         assert LINKS["vpcd"].missing().endswith("apt-get install --no-install-recommends pcscd vsmartcard-vpcd")
     install(program=True, driver=True)
     monkeypatch.setattr(links, "SOCKETS", ())
-    assert {kind.missing() for kind in LINKS.values()} == {""}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path))
+    assert [LINKS[name].missing() for name in ("vpcd", "pcsc", "udp", "memory", "faulty")] == [""] * 5
 
 
 @pytest.mark.parametrize(
