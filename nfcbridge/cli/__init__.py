@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "request": LazyCommand("nfcbridge.cli.request", "Log in over NFC, send one request, print its content, log out."),
     "demo": LazyCommand("nfcbridge.cli.demo", "Show emulator and phone in one process, octet by octet."),
     "links": LazyCommand("nfcbridge.cli.links", "List the links that can be opened here, and what others lack."),
+    "doctor": LazyCommand("nfcbridge.cli.doctor", "Say what this machine has for readers, what it lacks, what to do."),
     "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
     "backup": LazyCommand("nfcbridge.cli.backup", "Write what a charger keeps into a file, over NFC or HTTP."),
