@@ -111,6 +111,12 @@ def _pcsc_missing() -> str:
     return ""
 
 
+def _nfc_missing() -> str:
+    from nfcbridge.links.nfc.present import what_is_missing
+
+    return what_is_missing()
+
+
 @dataclass(frozen=True, slots=True)
 class LinkKind:
     """A kind of link, for the table of `nfcbridge links` and for `open_card` and `open_reader`.
@@ -168,6 +174,15 @@ LINKS: Final[dict[str, LinkKind]] = {
         card=None,
         reader=opener("links.pcsc", "open_reader"),
         missing=_pcsc_missing,
+    ),
+    "nfc": LinkKind(
+        description="a reader on USB or a serial port: PN532, PN533, PN531, Arygon, RC-S380",
+        example="nfc:tty:USB0:pn532",
+        level=Level.BLOCKS,
+        uid="4 octets, the first is 08",
+        card=opener("links.nfc", "open_card"),
+        reader=opener("links.nfc", "open_reader"),
+        missing=_nfc_missing,
     ),
     "faulty": LinkKind(
         description="any other link, with seeded faults: seed, loss, corrupt, delay (seconds), field",
