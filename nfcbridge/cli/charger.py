@@ -26,6 +26,7 @@ from nfcbridge.charger.web import create_web
 from nfcbridge.cli.data import writing
 from nfcbridge.dispatch import App
 from nfcbridge.trace import TraceClock, TraceOrigin
+from nfcbridge.trace.origin import at
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +156,17 @@ def open_charger(
             for role, password in passwords.items():
                 store.set_password(Role(role), password)
             made = make_password() if store.password(Role.OPERATOR) is None else None
-            controller = Controller(
-                store=store,
-                passwords=store if made is None else MadePassword(store, made),
-                catalogue=catalogue,
-                layout=layout,
-                charger_clock=clock,
-                scenario=scenario,
-                rfid_only=sim.rfid_only,
-                randomness=SYSTEM if seed is None else SeededRandomness(seed),
-            )
+            with at(clock.began):  # so that a replay's charge point begins at the same time of its clock
+                controller = Controller(
+                    store=store,
+                    passwords=store if made is None else MadePassword(store, made),
+                    catalogue=catalogue,
+                    layout=layout,
+                    charger_clock=clock,
+                    scenario=scenario,
+                    rfid_only=sim.rfid_only,
+                    randomness=SYSTEM if seed is None else SeededRandomness(seed),
+                )
         origin = None
         if recorded:
             known = Description(

@@ -38,7 +38,7 @@ class Bench:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.tag = TagSide(controller.charger, self._feed.close)
         self.room = Room(controller.charger, self._feed, self.tag)
-        self.app: ASGIApp = Disturbed(core, controller.charger, self._feed, self._start)
+        self.app: ASGIApp = Disturbed(core, controller.charger, self._feed, self.start)
         controller.charger.watch(self._feed.publish)
 
     def around(self, web: ASGIApp, access: Access | None = None) -> ASGIApp:
@@ -59,7 +59,8 @@ class Bench:
         if self._controller.unsettled:
             self._call(self._settle)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """From now on the running loop is the controller's; its application calls this when it starts."""
         self._loop = asyncio.get_running_loop()
         self.tag.start()
 
