@@ -45,7 +45,7 @@ _UDP: Final = struct.Struct(">HHHH")
 
 def _checksum(header: bytes) -> int:
     """Of an IP header whose own checksum is 0 (RFC 1071): what makes the sum of all its words 0 modulo FFFF."""
-    words = struct.unpack(f">{len(header) // 2}H", header)
+    words: tuple[int, ...] = struct.unpack(f">{len(header) // 2}H", header)
     return _MAX_WORD - sum(words) % _MAX_WORD
 
 
