@@ -11,7 +11,7 @@ The names below are imported when they are first used.
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from nfcbridge.client.session import Session
+    from nfcbridge.client.session import AsyncSession, Session
     from nfcbridge.client.transport import NfcTransport
     from nfcbridge.errors import NfcBridgeError
     from nfcbridge.server.emulator import CardSettings, Emulator, serve
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncSession",
     "CardConfig",
     "CardSettings",
     "Emulator",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AsyncSession": "nfcbridge.client.session",
     "CardConfig": "nfcbridge.type4",
     "CardSettings": "nfcbridge.server.emulator",
     "Emulator": "nfcbridge.server.emulator",

@@ -1,21 +1,31 @@
-"""A login session with a charge controller, over any httpx2 transport."""
+"""A login session with a charge controller, over any httpx2 transport, blocking and asynchronous.
+
+It lasts as long as it is open: a request that says nothing keeps it alive, and if it ended all the same, as while the
+phone was elsewhere, the next request logs in again.
+"""
 
 import contextlib
-import hashlib
+import threading
+import time
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
 import httpx2
-import msgspec
 
-from nfcbridge.errors import NfcBridgeError, ResponseError
-
-BASE_URL: Final = "http://charger"  # the host is not sent over NFC, and each octet of a path costs 85 us there
-TIMEOUT: Final = httpx2.Timeout(connect=5.0, read=15.0, write=15.0, pool=None)  # the controller gives up after 8 s
+from nfcbridge.client.login import (
+    BASE_URL,
+    KEEP_ALIVE,
+    KEEP_ALIVE_PATH,
+    KEEP_ALIVE_TIMEOUT,
+    TIMEOUT,
+    Credentials,
+    Exchange,
+)
+from nfcbridge.errors import NfcBridgeError
 
 
 class Session:
-    """Logs in, sends requests with the session id, logs out.
+    """Logs in, sends requests with the session id, logs out. Any thread may use it; requests go one by one.
 
         with Session(NfcTransport("udp:127.0.0.1:54321"), "operator", password) as session:
             print(session.request("GET", "/system_state").json())
@@ -25,13 +35,26 @@ class Session:
         user: the name to log in with; a role such as `operator`.
         password: the plain password. It is not sent: only its hash with a token that is good for one login.
         base_url: put before the paths; over HTTP such as `http://127.0.0.1:8080/v1`.
+        keep_alive: seconds without a request after which one is sent, so that the session does not end after 60; None:
+            never. A thread does that, and a phone that is not there then is not waited for.
     """
 
-    def __init__(self, transport: httpx2.BaseTransport, user: str, password: str, *, base_url: str = BASE_URL) -> None:
+    def __init__(
+        self,
+        transport: httpx2.BaseTransport,
+        user: str,
+        password: str,
+        *,
+        base_url: str = BASE_URL,
+        keep_alive: float | None = KEEP_ALIVE,
+    ) -> None:
         self._client = httpx2.Client(transport=transport, base_url=base_url, timeout=TIMEOUT)
-        self._user = user
-        self._password = password
-        self._id: str | None = None
+        self._credentials = Credentials(self._client, user, password)
+        self._keep_alive = keep_alive
+        self._used_at = 0.0
+        self._in_use = threading.Lock()
+        self._over = threading.Event()
+        self._keeper: threading.Thread | None = None
 
     def login(self) -> httpx2.Response:
         """Get a token and log in with it. What is refused is in the status of the response.
@@ -40,38 +63,55 @@ class Session:
             ResponseError: what came back is no login answer.
             httpx2.TransportError: it did not come through.
         """
-        response = self._client.get("/login")
-        if response.is_error:
-            return response
-        token = _get(response, "token")
-        digest = hashlib.sha256((self._password + token).encode()).hexdigest()
-        response = self._client.post("/login", json={"username": self._user, "password": digest})
-        if not response.is_error:
-            self._id = _get(response, "session", "session_id")
+        response = self._run(self._credentials.log_in())
+        if self._credentials.session_id is not None and self._keep_alive is not None and self._keeper is None:
+            self._keeper = threading.Thread(
+                target=self._keep, args=(self._keep_alive,), name="nfcbridge-session", daemon=True
+            )
+            self._keeper.start()
         return response
 
     def request(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
-        """Send a request of this session.
+        """Send a request of this session. If the session had ended, it logs in again first and sends it once more.
 
         Args:
             method: upper case.
             path: with its query, such as `/settings?params=SysTime_mon`.
             content: a JSON document.
         """
-        headers = {} if self._id is None else {"Authorization": self._id}
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        return self._client.request(method, path, content=content, headers=headers)
+        return self._run(self._credentials.ask(method, path, content, TIMEOUT))
 
     def logout(self) -> None:
         """End the session, if there is one."""
-        if self._id is not None:
-            self.request("POST", "/logout")
-            self._id = None
+        if self._credentials.session_id is not None:
+            self._run(self._credentials.log_out())
 
     def close(self) -> None:
         """Free the transport, without a logout."""
+        self._over.set()
         self._client.close()
+        if self._keeper is not None:
+            self._keeper.join()
+
+    def _run(self, exchange: Exchange) -> httpx2.Response:
+        with self._in_use:
+            self._used_at = time.monotonic()
+            request = next(exchange)
+            try:
+                while True:
+                    request = exchange.send(self._client.send(request))
+            except StopIteration as end:
+                response: httpx2.Response = end.value
+                return response
+
+    def _keep(self, interval: float) -> None:
+        """Send a request whenever there was none for so long, until the session is closed."""
+        while not self._over.wait(max(0.0, self._used_at + interval - time.monotonic())):
+            if time.monotonic() >= self._used_at + interval:
+                self._used_at = time.monotonic()  # also if it fails: the phone is elsewhere, and is not called at once
+                if self._credentials.session_id is not None:
+                    with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):  # the next request logs in again
+                        self._run(self._credentials.ask("GET", KEEP_ALIVE_PATH, None, KEEP_ALIVE_TIMEOUT))
 
     def __enter__(self) -> Self:
         try:
@@ -94,13 +134,96 @@ class Session:
             self.close()
 
 
-def _get(response: httpx2.Response, *keys: str) -> str:
-    try:
-        value: Any = msgspec.json.decode(response.content)
-        for key in keys:
-            value = value[key]
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ResponseError(f"the answer to the login has no {'.'.join(keys)}") from error
-    if not isinstance(value, str):
-        raise ResponseError(f"{'.'.join(keys)} of the login's answer is not a string")
-    return value
+class AsyncSession:
+    """The same for asynchronous programs, with asyncio or trio; tasks may share it.
+
+        async with AsyncSession(NfcTransport("udp:127.0.0.1:54321"), "operator", password) as session:
+            print((await session.request("GET", "/system_state")).json())
+
+    Args:
+        transport, user, password, base_url, keep_alive: as those of `Session`.
+    """
+
+    def __init__(
+        self,
+        transport: httpx2.AsyncBaseTransport,
+        user: str,
+        password: str,
+        *,
+        base_url: str = BASE_URL,
+        keep_alive: float | None = KEEP_ALIVE,
+    ) -> None:
+        import anyio
+
+        self._client = httpx2.AsyncClient(transport=transport, base_url=base_url, timeout=TIMEOUT)
+        self._credentials = Credentials(self._client, user, password)
+        self._keep_alive = keep_alive
+        self._used_at = 0.0
+        self._in_use = anyio.Lock()
+        self._tasks = anyio.create_task_group()
+
+    async def login(self) -> httpx2.Response:
+        """See `Session.login`."""
+        return await self._run(self._credentials.log_in())
+
+    async def request(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
+        """See `Session.request`."""
+        return await self._run(self._credentials.ask(method, path, content, TIMEOUT))
+
+    async def logout(self) -> None:
+        """End the session, if there is one."""
+        if self._credentials.session_id is not None:
+            await self._run(self._credentials.log_out())
+
+    async def close(self) -> None:
+        """Free the transport, without a logout."""
+        await self._client.aclose()
+
+    async def _run(self, exchange: Exchange) -> httpx2.Response:
+        import anyio
+
+        async with self._in_use:
+            self._used_at = anyio.current_time()
+            request = next(exchange)
+            try:
+                while True:
+                    request = exchange.send(await self._client.send(request))
+            except StopIteration as end:
+                response: httpx2.Response = end.value
+                return response
+
+    async def _keep(self, interval: float) -> None:
+        import anyio
+
+        while True:
+            await anyio.sleep(max(0.0, self._used_at + interval - anyio.current_time()))
+            if anyio.current_time() >= self._used_at + interval:
+                self._used_at = anyio.current_time()
+                if self._credentials.session_id is not None:
+                    with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):
+                        await self._run(self._credentials.ask("GET", KEEP_ALIVE_PATH, None, KEEP_ALIVE_TIMEOUT))
+
+    async def __aenter__(self) -> Self:
+        try:
+            (await self.login()).raise_for_status()
+        except BaseException:
+            await self.close()
+            raise
+        await self._tasks.__aenter__()
+        if self._keep_alive is not None:
+            self._tasks.start_soon(self._keep, self._keep_alive)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+        try:
+            if error is None:
+                await self.logout()
+            elif isinstance(error, Exception) and not isinstance(error, httpx2.TransportError):
+                with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):
+                    await self.logout()
+        finally:
+            await self.close()

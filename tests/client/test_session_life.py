@@ -1,0 +1,220 @@
+"""A session that lasts: kept alive, and opened again when it ended all the same."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import anyio
+import anyio.to_thread
+import httpx2
+import pytest
+
+from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
+from nfcbridge.client.session import AsyncSession, Session
+from nfcbridge.client.transport import NfcTransport
+from nfcbridge.server.emulator import Emulator
+
+LINK = "memory:life"
+
+
+class Charger:
+    """A controller whose sessions end when the test says so, behind transports of both kinds.
+
+    Attributes:
+        asked: paths, in order.
+        kept: set when the session was kept alive twice.
+        fails: requests that keep alive do not come through.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.logins = 0
+        self.over = False
+        self.kept = threading.Event()
+        self.fails = False
+        self.refuses = False
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        self.asked.append(f"{request.method} {path}")
+        if path == "/login" and request.method == "GET":
+            return httpx2.Response(200, json={"token": "t"})
+        if path == "/login":
+            if self.refuses:
+                return httpx2.Response(401)
+            self.logins += 1
+            self.over = False
+            return httpx2.Response(200, json={"session": {"session_id": f"id{self.logins}"}})
+        if self.over or request.headers.get("authorization") != f"id{self.logins}":
+            return httpx2.Response(401)
+        if path == "/transactions/active":
+            if self.asked.count("GET /transactions/active") >= 2:
+                self.kept.set()
+            if self.fails:
+                raise httpx2.ConnectTimeout("no tag", request=request)
+        return httpx2.Response(200, json={"success": False})
+
+    def transport(self) -> httpx2.MockTransport:
+        return httpx2.MockTransport(self.answer)
+
+
+def test_a_session_that_ended_is_opened_again_and_the_request_sent_once_more() -> None:
+    charger = Charger()
+    with Session(charger.transport(), "operator", "x") as session:
+        charger.over = True
+        assert session.request("POST", "/users", b"{}").status_code == 200
+        session.request("GET", "/users")
+    assert charger.asked == [
+        *("GET /login", "POST /login"),
+        *("POST /users", "GET /login", "POST /login", "POST /users"),
+        *("GET /users", "POST /logout"),
+    ]
+
+
+def test_a_password_that_was_changed_meanwhile_is_the_401_of_the_request() -> None:
+    charger = Charger()
+    with Session(charger.transport(), "operator", "x") as session:
+        charger.over = charger.refuses = True
+        assert session.request("GET", "/users").status_code == 401
+    assert charger.asked[-1] == "POST /login"  # nobody is logged in, so nobody logs out
+
+
+def test_a_logout_of_a_session_that_is_over_does_not_open_another() -> None:
+    charger = Charger()
+    with Session(charger.transport(), "operator", "x"):
+        charger.over = True
+    assert charger.asked[-1] == "POST /logout"
+    assert charger.logins == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_session_is_kept_alive_while_nobody_asks(*, fails: bool) -> None:
+    charger = Charger()
+    charger.fails = fails
+    with Session(charger.transport(), "operator", "x", keep_alive=0.001) as session:
+        assert charger.kept.wait(10)
+        assert session.request("GET", "/users").status_code == 200
+    assert charger.asked[-1] == "POST /logout"
+
+
+def test_nothing_is_kept_alive_after_a_logout_or_without_being_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    charger = Charger()
+    with Session(charger.transport(), "operator", "x", keep_alive=None):
+        assert not any("nfcbridge-session" in thread.name for thread in threading.enumerate())
+    asked = len(charger.asked)
+    waits: list[float] = []
+    rounds = threading.Event()
+    session = Session(charger.transport(), "operator", "x", keep_alive=0.0)
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) > 3:
+            rounds.set()
+            return True
+        return False
+
+    monkeypatch.setattr(session._over, "wait", wait)  # noqa: SLF001 - the keeper's clock
+    session.login()
+    session.logout()
+    assert rounds.wait(10)
+    session.close()
+    assert [path for path in charger.asked[asked:] if path != "GET /transactions/active"] == [
+        "GET /login", "POST /login", "POST /logout"
+    ]  # fmt: skip
+
+
+def test_an_asynchronous_session_is_kept_alive_and_opened_again() -> None:
+    charger = Charger()
+
+    async def run() -> None:
+        async with AsyncSession(charger.transport(), "operator", "x", keep_alive=0.001) as session:
+            assert await anyio.to_thread.run_sync(charger.kept.wait, 10)
+            charger.fails = charger.over = True
+            assert (await session.request("GET", "/users")).status_code == 200
+
+    anyio.run(run)
+    assert charger.logins == 2
+    assert charger.asked[-1] == "POST /logout"
+
+
+def test_an_asynchronous_session_that_cannot_log_in_frees_its_transport() -> None:
+    charger = Charger()
+    charger.refuses = True
+
+    async def run() -> None:
+        with pytest.raises(httpx2.HTTPStatusError):
+            async with AsyncSession(charger.transport(), "operator", "x"):
+                pass
+
+    anyio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("error", "logs_out"),
+    [(ZeroDivisionError(), True), (httpx2.ReadError("torn"), False)],
+    ids=["a fault of the program", "a link that failed"],
+)
+def test_an_asynchronous_session_logs_out_where_the_link_is_there(error: Exception, *, logs_out: bool) -> None:
+    charger = Charger()
+
+    async def run() -> None:
+        with pytest.raises(type(error)):
+            async with AsyncSession(charger.transport(), "operator", "x", keep_alive=None):
+                raise error
+
+    anyio.run(run)
+    assert (charger.asked[-1] == "POST /logout") == logs_out
+
+
+def test_an_asynchronous_session_without_a_session_has_nothing_to_log_out() -> None:
+    charger = Charger()
+
+    async def run() -> None:
+        session = AsyncSession(charger.transport(), "operator", "x")
+        await session.logout()
+        await session.close()
+
+    anyio.run(run)
+    assert charger.asked == []
+
+
+@pytest.fixture
+def link() -> Iterator[str]:
+    app = create_app(Controller(passwords=FixedPasswords({Role.OPERATOR: "operator"})))
+    with Emulator(app, [LINK], base_path=BASE_PATH):
+        yield LINK
+
+
+def test_tasks_share_an_asynchronous_session_over_nfc(link: str) -> None:
+    states: list[str] = []
+
+    async def run() -> None:
+        async with (
+            AsyncSession(NfcTransport(link), "operator", "operator") as session,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def ask() -> None:
+                states.append((await session.request("GET", "/system_state")).json()["systemState"])
+
+            for _ in range(5):
+                tasks.start_soon(ask)
+
+    anyio.run(run)
+    assert states == ["idle"] * 5
+
+
+def test_threads_share_a_session_over_nfc(link: str) -> None:
+    states: list[str] = []
+    with Session(NfcTransport(link), "operator", "operator") as session:
+
+        def ask() -> None:
+            states.append(session.request("GET", "/system_state").json()["systemState"])
+
+        threads = [threading.Thread(target=ask) for _ in range(5)]
+        with contextlib.ExitStack() as stack:
+            for thread in threads:
+                thread.start()
+                join: Callable[[], None] = thread.join
+                stack.callback(join)
+    assert states == ["idle"] * 5
