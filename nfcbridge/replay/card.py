@@ -139,6 +139,13 @@ class ReplayedCard:
                 return
         self._receive(frame, now)
 
+    def answer_now(self, now: float) -> None:
+        """Put the answer into the file if there is one: no trace says when."""
+        self._core.advance(now)
+        if self._number:
+            self._ask_core()
+            self._put(now)
+
     def send_what_is_due(self, recorded: bytes, now: float) -> None:
         """The recorded card sent a frame by itself: after a time, or when there was an answer. Do the same.
 
