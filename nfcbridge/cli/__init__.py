@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, LazyCommand]] = {
     "doctor": LazyCommand("nfcbridge.cli.doctor", "Say what this machine has for readers, what it lacks, what to do."),
     "sim": LazyCommand("nfcbridge.cli.sim", "Drive the simulated charge point of a running emulator, and watch it."),
     "passwd": LazyCommand("nfcbridge.cli.passwd", "Set the password of a role."),
+    "shell": LazyCommand("nfcbridge.cli.shell", "Log in and send requests as they are typed, over NFC or HTTP."),
     "backup": LazyCommand("nfcbridge.cli.backup", "Write what a charger keeps into a file, over NFC or HTTP."),
     "restore": LazyCommand("nfcbridge.cli.restore", "Make a charger keep what a backup has, over NFC or HTTP."),
     "trace": LazyCommand("nfcbridge.cli.trace", "Look at a recorded trace, replay it, explain it, convert it."),
