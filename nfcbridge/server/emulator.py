@@ -15,12 +15,15 @@ import os
 import sys
 import time
 import traceback
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
+
+import msgspec
 
 from nfcbridge import __version__
 from nfcbridge.dispatch import App
@@ -28,6 +31,7 @@ from nfcbridge.errors import ConfigError, LocalProtocolError
 from nfcbridge.framing import Answer, ExchangeConfig, format_answer
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
+from nfcbridge.isodep.ats import FRAME_SIZES
 from nfcbridge.links import CardEnd, CardIdentity, Level, open_card
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop
@@ -121,6 +125,7 @@ class Emulator:
         http: where HTTP is served, `HOST:PORT` if there is no more to say, None for no HTTP.
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
         origin: what is served while it is recorded, so that a replay can have it again.
+        make_card: makes the layers of each tag from the APDU up, where they are others than `card` and `exchange` say.
         listen: makes what is told of every frame of a link, from the link's end; None: of this link nobody wants it.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
@@ -146,6 +151,7 @@ class Emulator:
         http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
         origin: TraceOrigin | None = None,
+        make_card: Callable[[], CardStack] | None = None,
         listen: Callable[[CardEnd], Listener | None] | None = None,
         on_event: Notify | None = None,
         oversight: Oversight | None = None,
@@ -161,6 +167,7 @@ class Emulator:
         self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
         self._origin = origin or TraceOrigin()
+        self._make_card = make_card
         self._listen = listen
         self.app_loop = AppLoop(
             app,
@@ -241,10 +248,10 @@ class Emulator:
         self.stop()
 
     def _open(self, link: str | CardEnd, index: int) -> Door:
-        card = self.card
-        uid = card.uid or RANDOM_UID + os.urandom(3)
-        identity = CardIdentity(uid=uid, ats=card.ats.to_bytes())
+        uid = self.card.uid or RANDOM_UID + os.urandom(3)
+        identity = CardIdentity(uid=uid, ats=self.card.ats.to_bytes())
         end = open_card(link, identity) if isinstance(link, str) else link
+        card = fit_frames(end, self.card)
         name = end.name  # with the real port
         listeners: list[Listener] = []
         recorder = None
@@ -252,7 +259,7 @@ class Emulator:
             check_sizes(end, card)
             if self._trace is not None:
                 path = self._trace if index == 0 else self._trace.with_stem(f"{self._trace.stem}-{index + 1}")
-                recorder = self._record(path, end, uid)
+                recorder = self._record(path, end, uid, card)
                 listeners.append(recorder)
             if self._listen is not None and (listener := self._listen(end)) is not None:
                 listeners.append(listener)
@@ -266,7 +273,10 @@ class Emulator:
             return end
 
         def make_stack() -> Stack:
-            upper = CardStack(card.limits, self.exchange, language=card.language)
+            if self._make_card is not None:
+                upper = self._make_card()
+            else:
+                upper = CardStack(card.limits, self.exchange, language=card.language)
             return BlockCardStack(upper, card.ats, max_frame=end.max_frame) if end.level is Level.BLOCKS else upper
 
         def reopen() -> CardEnd:
@@ -283,8 +293,8 @@ class Emulator:
             reopen=reopen,
         )
 
-    def _record(self, path: Path, end: CardEnd, uid: bytes) -> Recorder:
-        card, exchange = self.card, self.exchange
+    def _record(self, path: Path, end: CardEnd, uid: bytes, card: CardSettings) -> Recorder:
+        exchange = self.exchange
         kind, _, rest = end.name.partition(":")
         description = {
             "uid": uid.hex(),
@@ -345,6 +355,17 @@ def check_messages(exchange: ExchangeConfig, limits: CardConfig, language: str) 
         raise ConfigError(
             f"the shortest answer has {shortest} octets, the file takes {limits.capacity}: choose a larger file"
         )
+
+
+def fit_frames(end: CardEnd, card: CardSettings) -> CardSettings:
+    """Return the card with frames that the link carries, if its ATS is the one that nobody chose.
+
+    An ATS that was chosen is not touched: `check_sizes` refuses it.
+    """
+    if card.ats is not DEFAULT_ATS or end.level is not Level.BLOCKS or end.max_frame >= card.ats.fsc:
+        return card
+    fsci = bisect_right(FRAME_SIZES, end.max_frame) - 1
+    return replace(card, ats=msgspec.structs.replace(card.ats, fsci=fsci))
 
 
 def check_sizes(end: CardEnd, card: CardSettings) -> None:

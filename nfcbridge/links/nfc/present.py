@@ -9,7 +9,7 @@ USB_DEVICES: Final = Path("/sys/bus/usb/devices")
 DEVICES: Final = Path("/dev")
 
 SERIAL_PORTS: Final = ("ttyUSB*", "ttyACM*", "ttyAMA*", "cu.usbserial*")
-"""Serial ports at which a reader may be, as nfcpy searches them, but for /dev/ttyS*, of which every machine has some."""
+"""Serial ports at which a reader may be, as nfcpy searches them; not /dev/ttyS*, of which every machine has some."""
 
 USB_READERS: Final = frozenset(
     {
