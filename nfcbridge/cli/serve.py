@@ -64,6 +64,7 @@ class ServeSettings:
         rfid_only: new data begin with the product's default, a reader that serves no phone.
         sim_token: the file with the token by which other machines may drive the simulation, or None.
         app: MODULE:APP of a foreign ASGI application, or None for the charge controller.
+        replay: the trace of a card that is served in the place of ours, or None.
         trace: the file to record to, or None.
         uid: 4, 7 or 10 octets; None: the link's default.
         ats: the whole ATS with TL; None: our own.
@@ -98,6 +99,7 @@ class ServeSettings:
     rfid_only: bool
     sim_token: Path | None
     app: str | None
+    replay: Path | None
     trace: Path | None
     uid: bytes | None
     ats: bytes | None
@@ -141,11 +143,34 @@ class ServeSettings:
                 "--speed, --scenario, --rfid-only and --sim-token belong to the charge controller: "
                 "leave them out with --app"
             )
+        if self.replay is not None:
+            self._check_replay()
         self._check_http()
-        if self.dev and self.app is None:
+        if self.dev and self.app is None and self.replay is None:
             self._check_dev()
         if len(set(self.links)) != len(self.links):
             raise click.UsageError("the same --link is given twice: leave one out")
+
+    def _check_replay(self) -> None:
+        """A recorded card is as it was, and has no data."""
+        others: dict[str, object] = {
+            "--app": self.app,
+            "--data": self.data,
+            "--catalogue": self.catalogue,
+            "--app-layout": self.app_layout,
+            "--password": self.passwords,
+            "--scenario": self.scenario,
+            "--rfid-only": self.rfid_only,
+            "--sim-token": self.sim_token,
+            "--cors": self.cors,
+            "--speed": self.speed != 1,
+            "--durability": self.durability != DEFAULT_DURABILITY,
+            "--uid": self.uid,
+            "--ats": self.ats,
+        }
+        given = [name for name, value in others.items() if value]
+        if given:
+            raise click.UsageError(f"--replay serves a card as it was recorded: leave out {', '.join(given)}")
 
     def _check_http(self) -> None:
         if self.http is None and (self.cors or self.https or self.sim_token):
@@ -293,6 +318,12 @@ def stays_on_this_machine(link: str) -> bool:
     type=AppName(),
     metavar="MODULE:APP",
     help="Serve this ASGI application and not the charge controller.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Serve the card of this recording, with its UID, ATS, limits and answers, and not the charge controller.",
 )
 @click.option(
     "--trace",

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
-from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent
+from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent, Warned
 from nfcbridge.trace import TraceOrigin
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
@@ -38,6 +39,9 @@ DEV_PASSWORD: Final = "operator"  # noqa: S105 - it is no secret, which is why -
 
 ISO_DEP_PATIENCE: Final = 0.618
 """Seconds that Android's IsoDep waits for an answer by default, air time included."""
+
+OTHERWISE: Final = "answered as the rules of our card have it"
+"""What became of something that a phone does otherwise than in the recording."""
 
 MAX_SHORT_READ: Final = 256
 """The largest MLe that readers use with short APDUs."""
@@ -85,6 +89,8 @@ def run(settings: ServeSettings) -> int:
     events = EventQueue()
     console = Console(quiet=settings.quiet, json=settings.json, show_link=len(settings.links) > 1)
     card, exchange = card_settings(settings), exchange_config(settings)
+    if settings.replay is not None:
+        return run_capture(settings, events, console)
     with StopSignals(events) as signals:
         try:
             with (
@@ -115,6 +121,49 @@ def run(settings: ServeSettings) -> int:
     console.close()
     if lost := events.lost + console.lost:
         print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
+    return ExitCode.DONE
+
+
+def run_capture(settings: ServeSettings, events: EventQueue, console: Console) -> int:
+    """Serve a recorded card until SIGINT or SIGTERM; what phones do otherwise than the recorded one are warnings.
+
+    Raises:
+        ConfigError, TraceError: the recording cannot be served.
+        LinkError: a port is taken, or a device is not there.
+    """
+    from nfcbridge.replay.captured_card import CapturedApp, load_capture
+
+    def warn_of(text: str) -> None:
+        events.put(Warned(time.monotonic(), "", text, OTHERWISE))
+
+    with StopSignals(events) as signals:
+        try:
+            capture = load_capture(settings.replay or "", warn_of)
+            identity = capture.identity()
+            app = CapturedApp(capture.charger)
+            http, trust = http_settings(settings, app, None)
+            with Emulator(
+                app,
+                settings.links,
+                card=CardSettings(
+                    identity.uid, capture.ats(), capture.limits(), capture.announced.language, capture.make_card
+                ),
+                exchange=capture.exchange(),
+                http=http,
+                trace=settings.trace,
+                origin=TraceOrigin({"kind": "recording", "file": str(settings.replay)}),
+                drop_error_content=False,
+                on_event=events.put,
+            ) as emulator:
+                signals.serving = True
+                announce(settings, console, emulator, trust)
+                if capture.problem:
+                    print_warning(capture.problem)
+                while (event := events.get()) is not None:
+                    console.print_event(event)
+        except KeyboardInterrupt:
+            return ExitCode.DONE
+    console.close()
     return ExitCode.DONE
 
 
@@ -182,7 +231,7 @@ def command_to_try(
     files = [file for role, file in settings.passwords if role == OPERATOR]
     if files:
         words += ["--password-file", str(files[-1].resolve())]
-    known = settings.dev and not settings.app and not files
+    known = settings.dev and not settings.app and not settings.replay and not files
     return (f"{PASSWORD_VARIABLE}={DEV_PASSWORD} " if known else "") + shlex.join(words)
 
 

@@ -184,6 +184,22 @@ LINKS: Final[dict[str, LinkKind]] = {
         reader=opener("links.nfc", "open_reader"),
         missing=_nfc_missing,
     ),
+    "replay": LinkKind(
+        description="a recorded card, which answers as it did; speed=1 with its pace",
+        example="replay:trace.jsonl",
+        level=None,
+        uid="the recorded one",
+        card=None,
+        reader=opener("replay.link", "open_reader"),
+    ),
+    "casimir": LinkKind(
+        description="a tag in the radio of Cuttlefish or the Android emulator",
+        example="casimir:127.0.0.1:7001",
+        level=Level.APDUS,
+        uid="4, 7 or 10 octets",
+        card=opener("links.casimir", "open_card"),
+        reader=None,
+    ),
     "faulty": LinkKind(
         description="any other link, with seeded faults: seed, loss, corrupt, delay (seconds), field",
         example="faulty:udp:127.0.0.1:54321?seed=1&loss=0.01",

@@ -68,6 +68,7 @@ class CardSettings:
         ats: the answer to select.
         limits: what the CC says.
         language: language code of the Text records.
+        make: makes the layers of a tag from the APDU up, where they are others than ours.
 
     Raises:
         ConfigError: no such language code.
@@ -77,6 +78,7 @@ class CardSettings:
     ats: Ats = DEFAULT_ATS
     limits: CardConfig = field(default_factory=CardConfig)
     language: str = "en"
+    make: Callable[[], CardStack] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would come up with the first answer only."""
@@ -125,7 +127,6 @@ class Emulator:
         http: where HTTP is served, `HOST:PORT` if there is no more to say, None for no HTTP.
         trace: file to record to; with several links the second and later get `-2`, `-3` before the ending.
         origin: what is served while it is recorded, so that a replay can have it again.
-        make_card: makes the layers of each tag from the APDU up, where they are others than `card` and `exchange` say.
         listen: makes what is told of every frame of a link, from the link's end; None: of this link nobody wants it.
         on_event: called with every event, in the thread where it happens: a link's or the application's. It must be
             quick, and cannot stop the emulator. What it raises is logged.
@@ -151,7 +152,6 @@ class Emulator:
         http: str | HttpSettings | None = None,
         trace: Path | str | None = None,
         origin: TraceOrigin | None = None,
-        make_card: Callable[[], CardStack] | None = None,
         listen: Callable[[CardEnd], Listener | None] | None = None,
         on_event: Notify | None = None,
         oversight: Oversight | None = None,
@@ -167,7 +167,6 @@ class Emulator:
         self._http = HttpSettings(http) if isinstance(http, str) else http
         self._trace = Path(trace) if trace is not None else None
         self._origin = origin or TraceOrigin()
-        self._make_card = make_card
         self._listen = listen
         self.app_loop = AppLoop(
             app,
@@ -273,10 +272,8 @@ class Emulator:
             return end
 
         def make_stack() -> Stack:
-            if self._make_card is not None:
-                upper = self._make_card()
-            else:
-                upper = CardStack(card.limits, self.exchange, language=card.language)
+            ours = CardStack(card.limits, self.exchange, language=card.language)
+            upper = ours if card.make is None else card.make()
             return BlockCardStack(upper, card.ats, max_frame=end.max_frame) if end.level is Level.BLOCKS else upper
 
         def reopen() -> CardEnd:
