@@ -58,6 +58,14 @@ class LinkTrace:
         """Requests, each with its answer."""
         return list(self._all(ExchangeSeen))
 
+    @property
+    def requests(self) -> list[str]:
+        """What was asked, such as `GET /system_state`; a message that is no request as why it is none."""
+        messages = (each for each in self._all(MessageSeen) if each.written)
+        return [
+            each.problem if each.request is None else f"{each.request.method} {each.request.path}" for each in messages
+        ]
+
     def readable(self) -> list[str]:
         """It in words, a line each; of a long one the end."""
         return read_words(self.path)
