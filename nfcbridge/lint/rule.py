@@ -49,7 +49,7 @@ class Hit(NamedTuple):
 
     Attributes:
         what: it, in a sentence without its end; no session id, no content, and of a path nothing behind `?`.
-        at: what the trace shows there, in the order of time.
+        at: what the trace shows there, in the order of time; the last is what is wrong.
     """
 
     what: str
@@ -123,7 +123,7 @@ class Finding(Struct, frozen=True):
     Attributes:
         rule: which.
         what: what happened, in a sentence without its end.
-        places: where, at least one, in the order of time.
+        places: where, at least one, in the order of time. The last is what is wrong, those before it show why.
     """
 
     rule: Rule
@@ -132,13 +132,13 @@ class Finding(Struct, frozen=True):
 
     @property
     def entry(self) -> int:
-        """The number of the entry that it is reported at: where the first place begins."""
-        return self.places[0].first
+        """The number of the entry that it is reported at: where the last place begins."""
+        return self.places[-1].first
 
     @property
     def t(self) -> float:
-        """Its time."""
-        return self.places[0].t
+        """The time of that entry, in seconds from the first line."""
+        return self.places[-1].t
 
 
 def place_of(seen: Seen) -> Place:

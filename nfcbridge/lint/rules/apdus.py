@@ -8,6 +8,7 @@ from nfcbridge.lint.facts import Command, ContainerRead, File, Kind, LengthRead,
 from nfcbridge.lint.known import Known
 from nfcbridge.lint.rule import Hit, Severity, rule
 from nfcbridge.trace.seen import ApduSeen
+from nfcbridge.trace.words import count_octets
 from nfcbridge.type4 import describe_sw
 from nfcbridge.type4.apdu import HEADER_SIZE, MAX_SHORT_NE, SW
 from nfcbridge.type4.cc import NDEF_AID
@@ -101,11 +102,10 @@ def needless_reselect(command: Command, _known: Known) -> Iterator[Hit]:
     """A SELECT of what is selected, or of the application where one of its files is."""
     if command.sw != SW.OK or command.kind not in {Kind.SELECT_NAME, Kind.SELECT_FILE}:
         return
-    within = command.chosen is File.APPLICATION and command.file in _SELECTED
-    if within or (command.chosen is command.file and command.chosen in _SELECTED):
-        yield Hit(
-            f"{command.chosen.value} was selected, while {command.file.value} was selected already", (command.apdu,)
-        )
+    if command.chosen is command.file and command.chosen in _SELECTED:
+        yield Hit(f"{command.chosen.value} was selected again", (command.apdu,))
+    elif command.chosen is File.APPLICATION and command.file in _SELECTED:
+        yield Hit(f"{command.chosen.value} was selected again, while {command.file.value} was", (command.apdu,))
 
 
 @rule(
@@ -134,7 +134,7 @@ def nlen_polled(fact: LengthRead, _known: Known) -> Iterator[Hit]:
 )
 def read_shorter_than_mle(fact: ShortRead, _known: Known) -> Iterator[Hit]:
     """A message read in smaller parts than MLe."""
-    yield Hit(f"{fact.ne} octets were read at once, and {fact.most} could have been", (fact.apdu,))
+    yield Hit(f"{count_octets(fact.ne)} were read at once, and {fact.most} could have been", (fact.apdu,))
 
 
 @rule(
@@ -154,7 +154,7 @@ def le_confused(command: Command, _known: Known) -> Iterator[Hit]:
         if command.ne is None:
             yield Hit("READ BINARY has no Le, so it asks for no octet", (apdu,))
         elif command.sw == SW.OK and not command.answer:
-            yield Hit(f"READ BINARY of {command.ne} octets got 9000 without an octet", (apdu,))
+            yield Hit(f"READ BINARY of {count_octets(command.ne)} got 9000 without an octet", (apdu,))
         elif command.ne == MAX_SHORT_NE and command.sw == SW.WRONG_LENGTH:
             yield Hit("READ BINARY with Le 00, which is 256, was refused as wrong length", (apdu,))
     elif command.kind is Kind.SELECT_NAME and command.ne is not None and command.sw == SW.WRONG_LENGTH:
@@ -183,9 +183,9 @@ def cc_limits_exceeded(command: Command, known: Known) -> Iterator[Hit]:
     if cc is None or command.file is not File.NDEF:
         return
     if command.kind is Kind.UPDATE and len(command.data) > cc.mlc:
-        yield Hit(f"UPDATE of {len(command.data)} octets, and MLc is {cc.mlc}", (command.apdu,))
+        yield Hit(f"UPDATE of {count_octets(len(command.data))}, and MLc is {cc.mlc}", (command.apdu,))
     elif command.kind is Kind.READ and command.ne is not None and command.ne > cc.mle and command.ne != MAX_SHORT_NE:
-        yield Hit(f"READ of {command.ne} octets, and MLe is {cc.mle}", (command.apdu,))
+        yield Hit(f"READ of {count_octets(command.ne)}, and MLe is {cc.mle}", (command.apdu,))
 
 
 @rule(

@@ -9,6 +9,7 @@ from nfcbridge.lint.facts import NumberWrong, Question, Reply
 from nfcbridge.lint.known import Known
 from nfcbridge.lint.rule import Hit, Severity, rule
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen
+from nfcbridge.trace.words import count_octets
 
 STORM: Final = 3
 """Frames of one command that were sent again: EMVCo and NFC Forum readers give up after two or three."""
@@ -126,7 +127,7 @@ def presence_check_as_command(reply: Reply, _known: Known) -> Iterator[Hit]:
     if question is None or block.kind not in I_BLOCKS:
         return
     if question.kind is BlockKind.EMPTY:
-        yield Hit(f"the card answered an empty I-block with {len(block.inf)} octets", (question, block))
+        yield Hit(f"the card answered an empty I-block with {count_octets(len(block.inf))}", (question, block))
     elif question.kind is BlockKind.NAK and reply.before is not None and reply.idle:
         before = reply.before
         if before.kind in {BlockKind.I_LAST, BlockKind.EMPTY} and before.octets != block.octets:
@@ -168,7 +169,7 @@ def frame_too_long(block: BlockSeen, known: Known) -> Iterator[Hit]:
 def no_block(block: BlockSeen, _known: Known) -> Iterator[Hit]:
     """What cannot be read as a block."""
     if block.kind is BlockKind.INVALID:
-        yield Hit(f"{whose(block)} sent {len(block.octets)} octets that are no block", (block,))
+        yield Hit(f"{whose(block)} sent {count_octets(len(block.octets))} that are no block", (block,))
 
 
 @rule(

@@ -15,6 +15,7 @@ from nfcbridge.lint.facts import (
 )
 from nfcbridge.lint.known import Known
 from nfcbridge.lint.rule import Hit, Severity, rule
+from nfcbridge.trace.words import count_octets
 
 CONTENT_TOO_LARGE: Final = 413
 
@@ -65,9 +66,9 @@ def nlen_before_data(fact: LengthFirst, _known: Known) -> Iterator[Hit]:
 def half_written(fact: WriteGivenUp, _known: Known) -> Iterator[Hit]:
     """A write that ended before NLEN was set, or before all octets came that it announced."""
     if not fact.nlen:
-        yield Hit(f"{fact.reason} came after {fact.written} octets and before NLEN", (fact.start, fact.end))
+        yield Hit(f"{fact.reason} came after {count_octets(fact.written)} and before NLEN", (fact.start, fact.end))
     elif fact.early:
-        yield Hit(f"{fact.reason} came before {fact.missing} of {fact.nlen} octets", (fact.start, fact.end))
+        yield Hit(f"{fact.reason} came before {fact.missing} of {count_octets(fact.nlen)}", (fact.start, fact.end))
 
 
 @rule(
@@ -99,7 +100,7 @@ def message_too_large(fact: TooLarge | AnswerTaken, _known: Known) -> Iterator[H
     """Written past the end, an NLEN past it, or an answer that became a 413."""
     if isinstance(fact, TooLarge):
         verb = "written" if fact.written else "announced by NLEN"
-        yield Hit(f"a message of {fact.size} octets is {verb}, and {fact.limit} are the most", (fact.apdu,))
+        yield Hit(f"a message of {count_octets(fact.size)} is {verb}, and {fact.limit} are the most", (fact.apdu,))
     elif fact.message.answer is not None and fact.message.answer.status == CONTENT_TOO_LARGE:
         yield Hit("the answer is a 413: request or answer were too large", (fact.message,))
 

@@ -16,6 +16,7 @@ from nfcbridge.lint.facts import (
 from nfcbridge.lint.header_text import ANSWER_KEYS, REQUEST_KEYS, REQUIRED_KEYS, HeaderText, name_key
 from nfcbridge.lint.known import Known
 from nfcbridge.lint.rule import Hit, Severity, rule
+from nfcbridge.trace.words import count_octets
 
 MAX_TOLD: Final = 4
 """Keys of a header that one finding names."""
@@ -252,7 +253,7 @@ def content_without_comma(fact: Message, _known: Known) -> Iterator[Hit]:
 def json_not_compact(fact: Message, _known: Known) -> Iterator[Hit]:
     """White space outside of strings."""
     if fact.header is not None and fact.header.surplus:
-        yield Hit(f"{fact.header.surplus} octets of {name_message(fact)} are white space", (fact.message,))
+        yield Hit(f"{count_octets(fact.header.surplus)} of {name_message(fact)} are white space", (fact.message,))
 
 
 @rule(
