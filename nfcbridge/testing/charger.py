@@ -189,11 +189,13 @@ class Charger:
         return followed.events
 
     def _call(self, function: Callable[[], T]) -> T:
+        loop = self._running_loop()
+
         async def run() -> T:
             return function()
 
         try:
-            return asyncio.run_coroutine_threadsafe(run(), self._running_loop()).result(PATIENCE)
+            return asyncio.run_coroutine_threadsafe(run(), loop).result(PATIENCE)
         except RefusedError as error:
             if error.status == HTTPStatus.CONFLICT:
                 raise LocalProtocolError(str(error)) from None

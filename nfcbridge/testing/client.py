@@ -96,7 +96,8 @@ class AppTransport(httpx2.BaseTransport):
             httpx2.ReadTimeout: there is none in time.
         """
         content = request.read()
-        call = asyncio.run_coroutine_threadsafe(self._call(request, content), self._loop())
+        loop = self._loop()
+        call = asyncio.run_coroutine_threadsafe(self._call(request, content), loop)
         try:
             return call.result(request.extensions.get("timeout", {}).get("read"))
         except TimeoutError as error:

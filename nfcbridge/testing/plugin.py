@@ -145,17 +145,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let a test use its replay that does not name it, and refuse the marker where it has no effect."""
-    if not any(item.iter_markers("replay")):
-        return
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or FIXTURE not in callspec.params:
-        raise pytest.Collector.CollectError(
-            f"{item.nodeid}: the marker replay is for functions, and not for methods of unittest.TestCase"
-        )
+    """Let a test use its replay that does not name it."""
     names: list[str] = getattr(item, "fixturenames", [])
-    if FIXTURE not in names:
+    if is_replay(item) and FIXTURE not in names:
         names.append(FIXTURE)
+
+
+def is_replay(item: pytest.Item) -> bool:
+    """Whether the marker has made this test of a trace."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and FIXTURE in callspec.params
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse the marker where it has no effect, rather than pass without a replay."""
+    if not is_replay(item) and any(item.iter_markers("replay")):
+        end_test("the marker replay is for functions and methods of plain classes, and not for unittest.TestCase")
 
 
 @pytest.fixture
