@@ -24,6 +24,7 @@ MAX_PENDING: Final = 10_000
 ALERT_COLOURS: Final[dict[type[EmulatorEvent], str]] = {
     told.Refused: "yellow",
     told.Warned: "yellow",
+    told.RuleBroken: "yellow",
     told.LinkFailed: "red",
     told.ApplicationFailed: "red",
 }
@@ -152,6 +153,10 @@ _WORDS: Final[dict[type, Callable[..., str]]] = {
     ),
     told.Refused: lambda event: f"refused (pipelining, {event.count}): {event.reason}; {event.remedy}",
     told.Warned: lambda event: f"warning: {event.reason}; {event.remedy}",
+    told.RuleBroken: lambda event: (
+        f"{event.severity} {event.rule}: {event.what}; {event.mend}"
+        + (f" ({event.count} times by now)" if event.count > 1 else "")
+    ),
     told.LinkFailed: lambda event: f"link {event.link} failed: {event.reason}",
     told.ApplicationFailed: lambda event: f"application: {event.reason}",
 }

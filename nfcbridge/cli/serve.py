@@ -66,6 +66,7 @@ class ServeSettings:
         app: MODULE:APP of a foreign ASGI application, or None for the charge controller.
         replay: the trace of a card that is served in the place of ours, or None.
         trace: the file to record to, or None.
+        lint: what crosses the links is held against the rules of `trace lint`.
         uid: 4, 7 or 10 octets; None: the link's default.
         ats: the whole ATS with TL; None: our own.
         mle: most octets of one READ.
@@ -101,6 +102,7 @@ class ServeSettings:
     app: str | None
     replay: Path | None
     trace: Path | None
+    lint: bool
     uid: bytes | None
     ats: bytes | None
     mle: int
@@ -330,6 +332,12 @@ def stays_on_this_machine(link: str) -> bool:
     type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
     metavar="FILE",
     help="Record every frame from RATS on, as JSON lines; of a second link to FILE-2, before the ending.",
+)
+@click.option(
+    "--lint/--no-lint",
+    default=True,
+    show_default=True,
+    help="Warn of what breaks the rules of `nfcbridge trace lint` while it happens.",
 )
 @click.option("--uid", type=Octets(4, 7, 10), metavar="HEX", help="The card's UID: 4, 7 or 10 octets.")
 @click.option("--ats", type=Octets(), metavar="HEX", help="The whole answer to select, with its length octet.")

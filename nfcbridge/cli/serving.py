@@ -28,6 +28,7 @@ from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
 from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent, Warned
+from nfcbridge.server.live_lint import TOLD_BY_THE_DOOR, LiveLint
 from nfcbridge.trace import TraceOrigin
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
@@ -95,6 +96,7 @@ def run(settings: ServeSettings) -> int:
         try:
             with (
                 open_app(settings) as served,
+                live_lint(settings, card, served, tell := watcher(events, served.charger)) as lint,
                 Emulator(
                     served.app,
                     settings.links,
@@ -104,7 +106,8 @@ def run(settings: ServeSettings) -> int:
                     http=served.http,
                     trace=settings.trace,
                     origin=served.origin,
-                    on_event=watcher(events, served.charger),
+                    listen=lint.listen if settings.lint else None,
+                    on_event=tell,
                     oversight=served.charger and served.charger.bench.tag,
                 ) as emulator,
             ):
@@ -114,6 +117,8 @@ def run(settings: ServeSettings) -> int:
                 warn(settings)
                 show_password(served.charger)
                 announce(settings, console, emulator, served.trust)
+                if settings.lint:
+                    lint.start()  # the start is over, and nobody waits for its imports
                 while (event := events.get()) is not None:
                     console.print_event(event)
         except KeyboardInterrupt:
@@ -121,7 +126,19 @@ def run(settings: ServeSettings) -> int:
     console.close()
     if lost := events.lost + console.lost:
         print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
+    if lint.lost:
+        print_warning(f"{lint.lost} frames were not held against the rules: they came too fast; record them (--trace)")
     return ExitCode.DONE
+
+
+def live_lint(
+    settings: ServeSettings, card: CardSettings, served: "Served", tell: Callable[[EmulatorEvent], None]
+) -> LiveLint:
+    """Return what holds the links against the rules of `trace lint`, not started yet."""
+    app = served.origin.app if served.origin is not None else None
+    # Who lets a write replace an answer that nobody read is not told by a refusal that it came too early.
+    silent = TOLD_BY_THE_DOOR - {"NB401"} if settings.replace else TOLD_BY_THE_DOOR
+    return LiveLint(tell, card={"ats": card.ats.to_bytes().hex()}, app=app, silent=silent)
 
 
 def run_capture(settings: ServeSettings, events: EventQueue, console: Console) -> int:

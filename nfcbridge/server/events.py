@@ -92,6 +92,21 @@ class Warned(EmulatorEvent, frozen=True):
     remedy: str
 
 
+class RuleBroken(EmulatorEvent, frozen=True):
+    """What crosses the link breaks a rule of `nfcbridge.lint`; `nfcbridge trace lint --explain RULE` tells all of it.
+
+    `severity` is error or warning. `count`: how often the rule was broken on this link; it is told at once, and while
+    it goes on every 10 s.
+    """
+
+    rule: str
+    name: str
+    severity: str
+    what: str
+    mend: str
+    count: int
+
+
 class LinkFailed(EmulatorEvent, frozen=True):
     """The link's device failed. `reason` says what to do."""
 

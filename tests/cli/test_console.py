@@ -44,6 +44,14 @@ WORDS: list[tuple[EmulatorEvent, str]] = [
         "refused (pipelining, 2): it is processed; read first",
     ),
     (told.Warned(1.0, LINK, "no NLEN", "the app must close()"), "warning: no NLEN; the app must close()"),
+    (
+        told.RuleBroken(1.0, LINK, "NB604", "slow-ats", "warning", "the ATS came late", "be faster", 1),
+        "warning NB604: the ATS came late; be faster",
+    ),
+    (
+        told.RuleBroken(1.0, LINK, "NB101", "block-number-wrong", "error", "1 was its turn", "count on", 7),
+        "error NB101: 1 was its turn; count on (7 times by now)",
+    ),
     (told.LinkFailed(1.0, LINK, "pull and plug it"), f"link {LINK} failed: pull and plug it"),
     (told.ApplicationFailed(1.0, "", "it raised KeyError"), "application: it raised KeyError"),
 ]
@@ -58,11 +66,12 @@ NAMES = {
     told.AnswerUnread: "answer_unread",
     told.Refused: "refused",
     told.Warned: "warned",
+    told.RuleBroken: "rule_broken",
     told.LinkFailed: "link_failed",
     told.ApplicationFailed: "application_failed",
 }
 
-ALERTS = (told.Refused, told.Warned, told.LinkFailed, told.ApplicationFailed)
+ALERTS = (told.Refused, told.Warned, told.RuleBroken, told.LinkFailed, told.ApplicationFailed)
 
 
 def console(*, quiet: bool = False, json: bool = False, show_link: bool = False) -> Console:

@@ -90,19 +90,15 @@ def stale_octets(fact: WriteGivenUp, _known: Known) -> Iterator[Hit]:
     "NB305",
     Severity.ERROR,
     TooLarge,
-    AnswerTaken,
     what="A message is too large for the file, or for mapping version 2.0.",
     why="The file of a mapping 2.0 that Android takes has 32,767 octets at most, so that a message has 32,765.",
     source="AOSP, rw_t4t.cc; NFC Forum Type 4 Tag",
     mend="Ask for less at a time (query, from and to), send compact JSON, or announce a larger file up to 7FFF.",
 )
-def message_too_large(fact: TooLarge | AnswerTaken, _known: Known) -> Iterator[Hit]:
-    """Written past the end, an NLEN past it, or an answer that became a 413."""
-    if isinstance(fact, TooLarge):
-        verb = "written" if fact.written else "announced by NLEN"
-        yield Hit(f"a message of {count_octets(fact.size)} is {verb}, and {fact.limit} are the most", (fact.apdu,))
-    elif fact.message.answer is not None and fact.message.answer.status == CONTENT_TOO_LARGE:
-        yield Hit("the answer is a 413: request or answer were too large", (fact.message,))
+def message_too_large(fact: TooLarge, _known: Known) -> Iterator[Hit]:
+    """Written past the end, or an NLEN past it."""
+    verb = "written" if fact.written else "announced by NLEN"
+    yield Hit(f"a message of {count_octets(fact.size)} is {verb}, and {fact.limit} are the most", (fact.apdu,))
 
 
 @rule(
@@ -166,3 +162,18 @@ def too_long_for_old_ios(fact: LengthRead, _known: Known) -> Iterator[Hit]:
     """NLEN above 8 KiB."""
     if fact.nlen > IOS_11:
         yield Hit(f"NLEN is {fact.nlen}", (fact.apdu,))
+
+
+@rule(
+    "NB310",
+    Severity.WARNING,
+    AnswerTaken,
+    what="An answer did not fit into the file.",
+    why="The phone got a 413 in its place, though the request may have been carried out.",
+    source="AOSP, rw_t4t.cc (the largest file); RFC 9110, 413 Content Too Large",
+    mend="Ask for less at a time (query, from and to), or announce a larger file, up to 7FFF.",
+)
+def answer_too_large(fact: AnswerTaken, _known: Known) -> Iterator[Hit]:
+    """A 413."""
+    if fact.message.answer is not None and fact.message.answer.status == CONTENT_TOO_LARGE:
+        yield Hit("the answer is 413: request or answer were too large", (fact.message,))

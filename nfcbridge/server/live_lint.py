@@ -1,0 +1,204 @@
+"""What crosses the links held against the rules of `nfcbridge.lint` while it does, in a thread of its own.
+
+    lint = LiveLint(print)
+    with Emulator(app, links, listen=lint.listen):
+        lint.start()
+        ...
+    lint.close()
+
+The threads of the links only put into a queue. This one lets a batch come together, and lets others run between two
+frames of it, so that no reader waits for it. What does not fit into the queue is counted, and its link is not looked at
+again before its next activation.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from threading import Event, Thread
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from nfcbridge.links import CardEnd
+from nfcbridge.server.events import EmulatorEvent, RuleBroken
+from nfcbridge.trace.entries import Dir, Entry, Header
+
+if TYPE_CHECKING:
+    from nfcbridge.lint import Finding, Linter
+
+MAX_PENDING: Final = 10_000
+"""Frames that wait to be looked at: half a minute of the air at 106 kbit/s."""
+
+BATCH_INTERVAL: Final = 0.05
+"""Seconds that the thread lets pass before it looks: the exchange goes on meanwhile."""
+
+PAUSE: Final = 0.0002
+"""Seconds for others between two frames. It leaves some 2,500 frames a second, and the air carries a few hundred; a
+virtual reader that is faster than that is not slowed, and not looked at."""
+
+REPEAT: Final = 10.0
+"""Seconds before the same rule is told of the same link again."""
+
+JOIN_TIMEOUT: Final = 1.0
+
+SOURCE: Final = "nfcbridge card"
+"""As in the first line of a trace: times are those of the card's host."""
+
+TOLD_BY_THE_DOOR: Final = frozenset({"NB303", "NB307", "NB308", "NB310", "NB401", "NB402"})
+"""Rules that the emulator's own events tell: Warned, Refused, AnswerUnread and PhoneLeft."""
+
+
+class Heard(NamedTuple):
+    """What an ear heard.
+
+    Attributes:
+        at: when.
+        who: did it.
+        octets: the frame.
+        on: of the field: the card was selected.
+        anew: something before it was not heard.
+    """
+
+    at: float
+    who: Dir
+    octets: bytes
+    on: bool
+    anew: bool
+
+
+class LiveLint:
+    """Listens to the links of an emulator, and tells of broken rules.
+
+    Args:
+        on_event: told of each, in this object's thread; it must not raise.
+        card: what a trace of such a card would tell of it, such as its `ats` in hex.
+        app: what is served, in the same way: of another `kind` than our charge controller less can be told.
+        silent: identifiers of rules that are not told; by default those that the emulator tells. Notes never are.
+        now: seconds from any origin.
+
+    Attributes:
+        lost: frames that nobody looked at.
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[EmulatorEvent], None],
+        *,
+        card: Mapping[str, Any] | None = None,
+        app: Mapping[str, Any] | None = None,
+        silent: frozenset[str] = TOLD_BY_THE_DOOR,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lost = 0
+        self._on_event = on_event
+        self._card = dict(card or {})
+        self._app = dict(app or {})
+        self._silent = silent
+        self._now = now
+        self._queue: SimpleQueue[tuple[_Ear, Heard] | None] = SimpleQueue()
+        self._closing = Event()
+        self._thread = Thread(target=self._run, name="nfcbridge-lint", daemon=True)
+
+    def listen(self, end: CardEnd) -> "_Ear":
+        """What is told of every frame of a link; for `Emulator(listen=...)`."""
+        header = Header(level=end.level.value, link=end.name, source=SOURCE, card=self._card, app=self._app)
+        return _Ear(self, header, self._now)
+
+    def start(self) -> None:
+        """Begin to look; what was heard before is in the queue. The rules are imported now, in the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, without a look at what still waits. Any number of times."""
+        if not self._closing.is_set():
+            self._closing.set()
+            self._queue.put(None)
+            if self._thread.ident is not None:
+                self._thread.join(JOIN_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def put(self, ear: "_Ear", heard: Heard) -> bool:
+        """Let a frame wait to be looked at; False: there is no room for it."""
+        if self._queue.qsize() >= MAX_PENDING:
+            self.lost += 1
+            return False
+        self._queue.put((ear, heard))
+        return True
+
+    def _run(self) -> None:
+        make = maker(self._silent)
+        while (item := self._queue.get()) is not None:
+            self._closing.wait(BATCH_INTERVAL)
+            while item is not None:
+                ear, heard = item
+                for event in ear.look(heard, make):
+                    self._on_event(event)
+                if self._closing.is_set():
+                    return
+                self._closing.wait(PAUSE)
+                item = None if self._queue.empty() else self._queue.get()
+
+
+class _Ear:
+    """Listens to one link. It implements `Listener`, and what it hears is looked at in the thread of `LiveLint`."""
+
+    def __init__(self, lint: LiveLint, header: Header, now: Callable[[], float]) -> None:
+        self._lint = lint
+        self._header = header
+        self._now = now
+        self._missed = False  # something was not heard, and nothing is until the next activation
+        self._linter: Linter | None = None
+        self._number = 0
+        self._began = now()
+        self._counts: dict[str, int] = {}
+        self._told: dict[str, float] = {}
+
+    def record_reader(self, octets: bytes) -> None:
+        """See `Listener`."""
+        self._put(Dir.READER, octets)
+
+    def record_card(self, octets: bytes) -> None:
+        """See `Listener`."""
+        self._put(Dir.CARD, octets)
+
+    def record_field(self, *, on: bool) -> None:
+        """See `Listener`."""
+        self._put(Dir.FIELD, b"", on=on)
+
+    def _put(self, who: Dir, octets: bytes, *, on: bool = False) -> None:
+        if self._missed and not on:
+            self._lint.lost += 1
+        else:
+            self._missed = not self._lint.put(self, Heard(self._now(), who, octets, on, anew=self._missed))
+
+    def look(self, heard: Heard, make: "Callable[[Header], Linter]") -> list[RuleBroken]:
+        """Hold a frame against the rules; what is to be told."""
+        if self._linter is None or heard.anew:
+            self._linter = make(self._header)
+        self._number += 1
+        entry = Entry(heard.at - self._began, heard.who, heard.octets, heard.on, self._number)
+        return [event for finding in self._linter.receive(entry) if (event := self._tell(finding)) is not None]
+
+    def _tell(self, finding: "Finding") -> RuleBroken | None:
+        rule = finding.rule
+        count = self._counts[rule.id] = self._counts.get(rule.id, 0) + 1
+        at = self._began + finding.t
+        if rule.id in self._told and at - self._told[rule.id] < REPEAT:
+            return None
+        self._told[rule.id] = at
+        severity = rule.severity.value
+        return RuleBroken(at, self._header.link, rule.id, rule.name, severity, finding.what, rule.mend, count)
+
+
+def maker(silent: frozenset[str]) -> "Callable[[Header], Linter]":
+    """What makes a linter without these rules; imported here, since it takes a moment that no start has to wait for."""
+    from nfcbridge.lint import RULES, Linter, Severity
+
+    rules = [rule for rule in RULES.values() if rule.severity is not Severity.NOTE and rule.id not in silent]
+    return lambda header: Linter(header, rules=rules)
