@@ -25,8 +25,8 @@ MAX_NOTE: Final = 0xFFFF
 MICROSECONDS: Final = 1_000_000
 """Of a second. Times in a trace have six digits after the point."""
 
-MAX_SECONDS: Final = 1e12
-"""The latest time that is exported, and the earliest with a minus: 31,700 years, far beyond every clock."""
+MAX_SECONDS: Final = 9e9
+"""The latest time that is exported, and the earliest with a minus: 285 years, as far as a float tells microseconds."""
 
 _PAIR: Final = re.compile(r"nfcbridge pair: (\d{1,6}) octets, answered after (-?\d{1,13}\.\d{6}) s", re.ASCII)
 _FIELD: Final = re.compile(r"nfcbridge field: (on|off), (-?\d{1,13}\.\d{6}) s before", re.ASCII)
