@@ -37,6 +37,7 @@ missing_packages() {
     has_program pcscd || echo pcscd
     has_file /etc/reader.conf.d/vpcd || echo vsmartcard-vpcd
     has_program opensc-tool || echo opensc
+    has_program scriptor || echo pcsc-tools
     has_program tshark || echo tshark
     has_program ip || echo iproute2
     has_program chromium || echo chromium
