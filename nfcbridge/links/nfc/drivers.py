@@ -80,7 +80,7 @@ DRIVERS: Final[dict[str, Driver]] = {
     "nfc.clf.arygon.DeviceB": Driver("PN532", "serial (Arygon)", Family.PN53X, host_frame=262, baud=230_400),
     "nfc.clf.rcs380.Device": Driver("NFC Port-100 (RC-S380)", "USB", Family.PORT100, host_frame=290),
     "nfc.clf.udp.Device": Driver("simulation of nfcpy", "UDP", Family.PLAIN, host_frame=290, fixed_uid=False),
-    "nfc.clf.rcs956.Device": Driver("RC-S956 (RC-S330, RC-S360, RC-S370)", "USB", None, 251, 128, as_card=_NO_CARD),
+    "nfc.clf.rcs956.Device": Driver("RC-S956 (RC-S330, RC-S360, RC-S370)", "USB", None, 262, as_card=_NO_CARD),
     "nfc.clf.acr122.Device": Driver("ACR122U", "USB", None, 251, max_frame=128, as_card=_NO_CARD),
 }
 """By the class of nfcpy's device."""

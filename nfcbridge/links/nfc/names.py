@@ -27,7 +27,7 @@ EXAMPLES: Final = "nfc:usb, nfc:usb:054c:06c3, nfc:tty:USB0:pn532, nfc:tty:USB0:
 _USB: Final = re.compile(r"usb(:([0-9a-fA-F]{4}(:[0-9a-fA-F]{4})?|[0-9]{1,3}(:[0-9]{1,3})?))?")
 _DRIVER: Final = f"(:({'|'.join(TTY_DRIVERS)}))?"
 _SERIAL: Final = re.compile(rf"(tty|com)(:[A-Za-z0-9-]+{_DRIVER})?")
-_DEVICE_FILE: Final = re.compile(rf"tty:(/[A-Za-z0-9/._:+-]*[A-Za-z0-9._+-]){_DRIVER}")
+_DEVICE_FILE: Final = re.compile(r"tty:(/[A-Za-z0-9/._:+-]*[A-Za-z0-9._+-])")
 _UDP: Final = re.compile(r"udp(:[A-Za-z0-9.-]*(:[0-9]{1,5})?)?")
 
 
@@ -66,12 +66,10 @@ def parse_name(text: str) -> ReaderName:
         raise ConfigError(f"nfc:{text}: only a PN532 on a serial port does ISO 14443-4 itself: leave ?picc away")
     found = _DEVICE_FILE.fullmatch(path)
     if found is not None:
-        device_file, driver = found[1], found[3] or ""
-        if not driver:  # the pattern leaves it in the name of the file, where colons may be
-            head, _, tail = device_file.rpartition(":")
-            if tail in TTY_DRIVERS:
-                device_file, driver = head, tail
-        return ReaderName(path, picc, device_file, driver)
+        head, _, tail = found[1].rpartition(":")  # of those in the name of the file, if there are any, the last
+        if tail in TTY_DRIVERS:
+            return ReaderName(path, picc, head, tail)
+        return ReaderName(path, picc, found[1])
     if any(pattern.fullmatch(path) for pattern in (_USB, _SERIAL, _UDP)):
         return ReaderName(path, picc)
     raise ConfigError(f"nfc:{path} names no reader; what can be written: {EXAMPLES}")

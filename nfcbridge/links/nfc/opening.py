@@ -146,7 +146,9 @@ def _open_tty(name: ReaderName) -> Any:  # noqa: ANN401
 
 
 def _telling(error: OSError, port: str) -> OSError:
-    """The errors of pyserial with errno and the port, by which the reason is told."""
+    """The errors of pyserial with errno and the port, by which the reason is told; no answer is no reader."""
+    if error.errno == errno.ETIMEDOUT:
+        return OSError(errno.ENODEV, os.strerror(errno.ENODEV), port)
     if error.errno is None and not os.access(port, os.R_OK | os.W_OK):
         number = errno.EACCES if os.path.exists(port) else errno.ENODEV  # noqa: PTH110 - the name of a port
         return OSError(number, os.strerror(number), port)
@@ -195,18 +197,21 @@ def _init_pn532(module: Any, tty: Any) -> Any:  # noqa: ANN401
 
 def _call_back(module: Any, tty: Any, port: str, speed: int) -> bool:  # noqa: ANN401
     """Whether the chip was at this speed; then it is at the first one now."""
+    found = True
     try:
         tty.open(port, speed)
-        chipset = module.Chipset(tty, _log)
+        chipset = module.Chipset(tty, module.log)
         chipset.send_ack()  # ends what an earlier program may have begun
         tty.write(_WAKE_UP)
-        chipset.command(_SET_SPEED, bytes([_CODES.index(FIRST_SPEED)]), timeout=0.1)
-        chipset.send_ack()
+        try:
+            chipset.command(_SET_SPEED, bytes([_CODES.index(FIRST_SPEED)]), timeout=0.1)
+        finally:
+            chipset.send_ack()  # the chip changes its speed by it, which it may do although its answer was damaged
         tty.open(port, FIRST_SPEED)
     except (OSError, ValueError, IndexError, module.Chipset.Error) as error:
         _log.debug("not at %d bit/s: %s", speed, error)
-        return False
-    return True
+        found = False
+    return found
 
 
 def _init_slowly(module: Any, tty: Any) -> Any:  # noqa: ANN401
