@@ -11,7 +11,8 @@ from msgspec import Struct, field
 from nfcbridge import airtime
 from nfcbridge.trace.entries import Dir, Entry
 from nfcbridge.trace.seen import ApduSeen, BlockKind, BlockSeen, ExchangeSeen, Seen
-from nfcbridge.trace.stats import StatsCounter, Use
+from nfcbridge.trace.spending import Use
+from nfcbridge.trace.stats import StatsCounter
 from nfcbridge.type4.apdu import HEADER_SIZE, Ins
 
 MAX_FRAMES: Final = 4_000

@@ -34,8 +34,8 @@ TIMES: Final = {
     "overhead": "OVERHEAD",
     "re_selects": "RE-SELECTS",
     "polling": "POLLING",
-    "waiting_for_us": "FOR US",
-    "waiting_for_reader": "FOR READER",
+    "waiting_for_us": "WAIT FOR US",
+    "waiting_for_reader": "WAIT FOR READER",
     "away": "AWAY",
 }
 """Columns of the second one, computed air first, then what was measured."""
@@ -102,8 +102,7 @@ def command(files: tuple[Path, ...], picture: Path | None, exchange: int | None,
     overhead     all other air: framing, first selection and detection, delays, retransmissions
     re-selects   air of selecting and detecting again
     polling      air of reads that gave nothing new, and of presence checks
-    for us       measured waits for the card, less what air is in them
-    for reader   measured waits for the reader
+    wait         measured waits, for us (the card) and for the reader, less what air is in them
     away         nobody had the card in the field
 
     A file that cannot be read is told, and the others are counted; the exit code is 2 then.
@@ -211,7 +210,7 @@ def print_json(counted: Sequence[Counted], total: "Stats") -> None:
 
 def as_builtins(stats: "Stats") -> dict[str, Any]:
     """Return the numbers of a trace as JSON has them, seconds to the microsecond."""
-    from nfcbridge.trace.stats import CATEGORIES
+    from nfcbridge.trace.durations import CATEGORIES
 
     spent, durations = stats.spent, stats.durations
     return {
@@ -306,8 +305,8 @@ def print_list(console: "Console", rows: Sequence[tuple[str, "Stats"]]) -> None:
         for key, heading in TIMES.items():
             seconds = getattr(stats.spent, key)
             share = seconds / total if total else 0.0
-            console.print(Text(f"  {heading.lower():<10} {seconds:10.3f} s {share:5.0%}", STYLES.get(key, "")))
-        console.print(f"  {'total':<10} {total:10.3f} s, recorded {stats.recorded:.3f} s")
+            console.print(Text(f"  {heading.lower():<15} {seconds:10.3f} s {share:5.0%}", STYLES.get(key, "")))
+        console.print(f"  {'total':<15} {total:10.3f} s, recorded {stats.recorded:.3f} s")
         console.print()
 
 
@@ -327,7 +326,7 @@ def bar_of(stats: "Stats") -> Any:  # noqa: ANN401 - rich's Text, which is not i
 
 def remarks(counted: Sequence[Counted], total: "Stats") -> list[str]:
     """Return what is to be said below the tables."""
-    from nfcbridge.trace.stats import is_airless
+    from nfcbridge.trace.spending import is_airless
 
     airless = {is_airless(each.link) for each in counted}
     lines = [NOTE.format(MIXED if len(airless) > 1 else AIRLESS if True in airless else REAL)]
@@ -347,7 +346,8 @@ def draw(counted: Sequence[Counted], total: "Stats", picture: Path, exchange: in
         ConfigError: there is no such exchange.
         OSError: the file cannot be written.
     """
-    from nfcbridge.cli.trace.pictures import draw_histogram, draw_timeline, save_picture
+    from nfcbridge.cli.trace.picture_timeline import draw_timeline
+    from nfcbridge.cli.trace.pictures import draw_histogram, save_picture
     from nfcbridge.errors import ConfigError
 
     if not total.exchanges or (exchange or 1) > total.exchanges:
