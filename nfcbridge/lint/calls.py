@@ -16,7 +16,15 @@ from nfcbridge.trace.seen import ExchangeSeen, MessageSeen, Seen
 
 PREFIX: Final = "/v1"
 OURS: Final = "charge controller"
-"""The kind of application in the first line of a trace; where nothing is said it may well be one."""
+"""The kind of application in the first line of a trace."""
+
+SECTIONS: Final = frozenset(
+    {
+        "login", "logout", "settings", "transactions", "users", "whitelist", "key_value_store", "system_state",
+        "logging", "app_settings", "app_dashboard",
+    }
+)  # fmt: skip
+"""How paths of the interface begin: where nobody knows what was served, others may be any application's."""
 
 LOGIN: Final = "/login"
 LOGOUT: Final = "/logout"
@@ -47,14 +55,14 @@ class _LoggedIn(Struct):
 
 
 class Calls:
-    """Follows logins and sessions. Of an application that is no charge controller nothing is told.
+    """Follows logins and sessions. Of an application that is no charge controller, or may be none, nothing is told.
 
     Args:
         header: of the trace, which may tell what was served.
     """
 
     def __init__(self, header: Header) -> None:
-        self._on = header.app.get("kind", OURS) == OURS
+        self._kind = header.app.get("kind")
         self._fresh: bool | None = None  # whether the token asked for last was used; None where nobody knows
         self._login: MessageSeen | None = None
         self._hashes: deque[tuple[str, MessageSeen]] = deque(maxlen=LOGINS)
@@ -62,15 +70,23 @@ class Calls:
 
     def receive(self, seen: Seen) -> Iterator[Seen]:
         """Take a fact of the conversation, or what the trace shows."""
-        if not self._on:
+        request = seen.request if isinstance(seen, RequestWritten) else None
+        if isinstance(seen, ExchangeSeen):
+            request = seen.request.request
+        if request is None or not self._is_ours(request):
             return
-        if isinstance(seen, RequestWritten) and seen.request is not None:
-            call = read_call(seen.message, seen.request)
+        if isinstance(seen, RequestWritten):
+            call = read_call(seen.message, request)
             yield call
             if call.path == LOGIN and not seen.retry:
                 yield from self._log_in(call)
-        elif isinstance(seen, ExchangeSeen) and seen.request.request is not None:
-            yield from self._end(seen, seen.request.request)
+        elif isinstance(seen, ExchangeSeen):
+            yield from self._end(seen, request)
+
+    def _is_ours(self, request: Request) -> bool:
+        if self._kind is None:
+            return path_of(request).partition("/")[2].partition("/")[0] in SECTIONS
+        return bool(self._kind == OURS)
 
     def _log_in(self, call: Call) -> Iterator[Seen]:
         if call.request.method == "GET":

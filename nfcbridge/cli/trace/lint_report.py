@@ -118,7 +118,8 @@ class TextReport:
         for identifier, lines in self._hidden.items():
             more = self._rules[identifier] - SHOWN
             shown = ", ".join(str(line) for line in lines[:SHOWN]) + (", ..." if more > SHOWN else "")
-            self._print_head(self._by_id[identifier], f"{self._file}: ", f"{more} more, at lines {shown}")
+            where = f"at {'line' if more == 1 else 'lines'} {shown}"
+            self._print_head(self._by_id[identifier], f"{self._file}: ", f"{more} more, {where}")
         self._hidden.clear()
         self._rules.clear()
 

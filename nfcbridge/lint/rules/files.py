@@ -154,7 +154,7 @@ def write_refused_unread(fact: WrittenAgain, _known: Known) -> Iterator[Hit]:
     Severity.NOTE,
     LengthRead,
     what="A message is longer than older iPhones read.",
-    why="iOS 11 fails with NDEF files of more than about 8 kB; iOS 12 reads them.",
+    why="NDEF files of more than about 8 kB make iOS 11 fail; iOS 12 reads them.",
     source="Apple, radar 36809527",
     mend="Ask for less at a time where such phones matter.",
 )

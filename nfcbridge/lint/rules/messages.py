@@ -304,3 +304,19 @@ def message_broken(fact: Message, _known: Known) -> Iterator[Hit]:
 def messageid_no_number(fact: TextId, _known: Known) -> Iterator[Hit]:
     """A string."""
     yield Hit("the messageID is a string", (fact.message,))
+
+
+@rule(
+    "NB416",
+    Severity.ERROR,
+    RequestWritten,
+    what="The path does not begin with one slash.",
+    why="A path is /settings or /v1/settings; a URL with a host is none, and is answered 400.",
+    source="the API reference, header of a request",
+    mend="Write the path alone, from its slash on.",
+)
+def path_not_absolute(fact: RequestWritten, _known: Known) -> Iterator[Hit]:
+    """No slash first, or two."""
+    path = "/" if fact.request is None else fact.request.path
+    if not path.startswith("/") or path.startswith("//"):
+        yield Hit("the path does not begin with one slash", (fact.message,))

@@ -74,7 +74,7 @@ def deprecated_body(fact: Call, _known: Known) -> Iterator[Hit]:
     Severity.ERROR,
     Call,
     what="A query is too long.",
-    why="params has 4,000 characters at most and ids 1,000, commas included; more is answered 414.",
+    why="The query params has 4,000 characters at most and ids 1,000, commas included; more is answered 414.",
     source="the API reference, GET /settings and DELETE /whitelist",
     mend="Ask in several calls.",
 )
@@ -132,19 +132,3 @@ def password_not_hashed(fact: LoginTried, _known: Known) -> Iterator[Hit]:
     """Not 64 lower-case digits."""
     if not fact.hashed:
         yield Hit("the password is not 64 lower-case hexadecimal digits", (fact.message,))
-
-
-@rule(
-    "NB508",
-    Severity.WARNING,
-    Call,
-    what="The path begins otherwise than the interface's paths do.",
-    why="A path is /settings or /v1/settings; a URL with a host is no path.",
-    source="the API reference, header of a request",
-    mend="Write the path alone, from its slash on.",
-)
-def path_not_absolute(fact: Call, _known: Known) -> Iterator[Hit]:
-    """No slash first, or two."""
-    path = fact.request.path
-    if not path.startswith("/") or path.startswith("//"):
-        yield Hit("the path does not begin with one slash", (fact.message,))
