@@ -59,6 +59,8 @@ class Disguise:
         name = secret.translate(_SMALL)
         if (given := self._given.get(name)) is None:
             given = self._given[name] = self._make(name)
+        if _HEX_LIKE.fullmatch(secret):  # a digit may have become a letter
+            return given.upper() if secret.isupper() else given
         return "".join(map(_like, secret, given))
 
     def keep(self, secret: str, replacement: str) -> None:

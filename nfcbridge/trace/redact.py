@@ -36,8 +36,12 @@ RANDOM_UID: Final = "08"
 _GONE: Final = frozenset({"seed", "key", "token", "secret", "password", "sim_token"})
 """Entries of the first line that are left out: from the seed the session ids can be made."""
 
+_WORDS: Final = frozenset({SecretKind.PASSWORD, SecretKind.NAME})
+"""Kinds that people choose: a part of one may be any word."""
+
 _ENDS: Final = b'"=,&/: \t\r\n{}[]'
-_WHOLE, _PART = 1, 0
+_PART, _ANYWHERE, _NAMED = 0, 1, 2
+"""What a replacement rests on: a part of a secret, a secret known from elsewhere, a name or a look. More holds."""
 
 
 class Patch(Struct, frozen=True, gc=False, order=True):
@@ -65,7 +69,6 @@ class Redaction:
     Attributes:
         header: without secrets, after `prepare`.
         unknown: numbers of entries of which nobody knows what they say, in order.
-        replaced: places at which something was replaced.
     """
 
     def __init__(self, header: Header, *, key: bytes | None = None, names: bool = False) -> None:
@@ -75,11 +78,11 @@ class Redaction:
         self._disguise = Disguise(key)
         self._known: dict[str, SecretKind] = {}
         self._needles: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        self._whole: list[bytes] = []  # those of which a part is told from other words
         self._forward: list[bytes] = []
         self._backward: list[bytes] = []
         self._replacements: dict[bytes, bytes] = {}
         self.unknown: list[int] = []
-        self.replaced = 0
         self._learn_header(header)
 
     @property
@@ -106,32 +109,32 @@ class Redaction:
     def replace(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The same entries without secrets."""
         source = ViewSource(self._given.level, self._given)
-        waiting: deque[tuple[Entry, bool]] = deque()
+        waiting: deque[tuple[Entry, bool, bool]] = deque()
         patches: dict[int, list[Patch]] = {}
-        last: dict[Dir, tuple[bytes, bytes]] = {}
+        last: dict[Dir, bytes] = {}  # the I-block of each end, as it was written
 
-        def written(entry: Entry, *, repeated: bool) -> Entry:
+        def written(entry: Entry, carries: bool, repeated: bool) -> Entry:  # noqa: FBT001 - as they wait
             octets = entry.octets
-            if repeated and entry.dir in last and last[entry.dir][0] == octets:
-                return _with(entry, last[entry.dir][1])
+            if repeated:
+                return _with(entry, last[entry.dir])
             made = bytearray(octets)
             for patch in sorted(patches.pop(entry.number, ()), key=lambda patch: patch.weight):
                 made[patch.offset : patch.offset + len(patch.octets)] = patch.octets
-            last[entry.dir] = (octets, bytes(made))
+            if carries:
+                last[entry.dir] = bytes(made)
             return entry if made == octets else _with(entry, bytes(made))
 
         for entry in entries:
             for view in source.receive(entry):
                 self._patch(view, patches)
-            waiting.append((entry, source.repeated))
+            waiting.append((entry, source.carries, source.repeated))
             settled = source.settled
             while waiting and (settled is None or waiting[0][0].number < settled):
-                first, repeated = waiting.popleft()
-                yield written(first, repeated=repeated)
+                yield written(*waiting.popleft())
         for view in source.close():
             self._patch(view, patches)
-        for entry, repeated in waiting:
-            yield written(entry, repeated=repeated)
+        for each in waiting:
+            yield written(*each)
 
     def _learn(self, octets: bytes) -> None:
         for found in find_secrets(octets, names=self._names):
@@ -165,11 +168,13 @@ class Redaction:
             for needle, replacement in self._ways(said, kind):
                 if needle not in self._replacements and len(needle) == len(replacement):
                     self._replacements[needle] = replacement
+                    if kind not in _WORDS:
+                        self._whole.append(needle)
                     self._needles.setdefault(needle[:LEAST_OCTETS], []).append((needle, replacement))
         for same in self._needles.values():
             same.sort(key=lambda pair: -len(pair[0]))  # the longest one first
-        self._forward = sorted(self._replacements)
-        self._backward = sorted(needle[::-1] for needle in self._replacements)
+        self._forward = sorted(self._whole)
+        self._backward = sorted(needle[::-1] for needle in self._whole)
         self.header = self._redact_header(self._given)
 
     def _ways(self, said: str, kind: SecretKind) -> Iterator[tuple[bytes, bytes]]:
@@ -215,16 +220,15 @@ class Redaction:
 
     def _patch(self, view: View, patches: dict[int, list[Patch]]) -> None:
         for begin, instead, weight in self._replacements_in(view.octets, open_=view.open):
-            self.replaced += weight == _WHOLE and view.rank == 0
             for entry, offset, first, last in view.places(begin, begin + len(instead)):
-                patch = Patch(view.rank * 2 + weight, offset, instead[first:last])
+                patch = Patch(view.rank * 3 + weight, offset, instead[first:last])
                 patches.setdefault(entry, []).append(patch)
 
     def _replacements_in(self, octets: bytes, *, open_: bool) -> Iterator[tuple[int, bytes, int]]:
-        """What is to be replaced: where it begins, what stands there instead, and whether it is there as a whole."""
+        """What is to be replaced: where it begins, what stands there instead, and what that rests on."""
         for found in find_secrets(octets, names=self._names):
             raw = octets[found.begin : found.end]
-            yield found.begin, self._instead(raw, found), _WHOLE if found.whole else _PART
+            yield found.begin, self._instead(raw, found), _NAMED if found.whole else _PART
         if self._needles:
             yield from self._anywhere(octets)
             if open_:
@@ -237,7 +241,7 @@ class Redaction:
         while at < end:
             for needle, instead in needles.get(octets[at : at + LEAST_OCTETS], ()):
                 if octets.startswith(needle, at):
-                    yield at, instead, _WHOLE
+                    yield at, instead, _ANYWHERE
                     at += len(needle) - 1
                     break
             at += 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nfcbridge.trace.decoder import Decoder
-from nfcbridge.trace.entries import Entry, Header
+from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen, Selection
 from nfcbridge.trace.views import FileImage, Piece, View, data_of, offset_read, part
 from nfcbridge.type4 import EMPTY_MESSAGE
@@ -16,6 +16,9 @@ SHORT_FRAME: Final = 9
 """Octets of the longest frame of selection, SELECT with UID and CRC: shorter ones that are no blocks are normal."""
 
 _I_BLOCKS: Final = frozenset({BlockKind.I_LAST, BlockKind.I_MORE})
+_OUTSIDE: Final = frozenset({BlockKind.INVALID, BlockKind.ATS})
+"""Frames that carry octets to nobody above."""
+
 _LEAVING: Final = frozenset({BlockKind.RATS, BlockKind.DESELECT})
 
 
@@ -27,7 +30,8 @@ class ViewSource:
         header: of the trace.
 
     Attributes:
-        repeated: the last frame was the one of the same end before it, sent again.
+        carries: the last frame is an I-block.
+        repeated: it is the last one of the same end, sent again.
         unknown: entries since the last look of which nobody knows what they say.
         texts: of messages, since the last look, that are not written in UTF-8.
     """
@@ -39,6 +43,7 @@ class ViewSource:
         self._read = FileImage()
         self._loose: dict[int, BlockSeen] = {}  # I-blocks that are part of no APDU yet
         self._frames: dict[int, bytes] = {}  # of APDUs, by their entries
+        self.carries = False
         self.repeated = False
         self.unknown: list[int] = []
         self.texts: list[str] = []
@@ -56,20 +61,20 @@ class ViewSource:
 
     def receive(self, entry: Entry) -> Iterator[View]:
         """Take the next entry."""
-        self.repeated = False
-        if entry.octets:
-            whole = Piece(0, entry.number, 0, len(entry.octets))
-            yield View(entry.octets, (whole,), rank=0)
-            if not self._blocks:
-                self._frames[entry.number] = entry.octets
+        self.carries = self.repeated = False
         for image in (self._written, self._read):
             if image.oldest is not None and image.oldest < entry.number - MAX_AGE:
                 yield from image.views()
                 image.forget()
         if self._loose and next(iter(self._loose)) < entry.number - MAX_AGE:
             yield from self._flush(entry.number)
+        if not self._blocks and entry.octets:
+            self._frames[entry.number] = entry.octets
         for seen in self._decoder.receive(entry):
             yield from self._look(seen)
+        if entry.dir is Dir.CARD and self._frames.pop(entry.number, None) is not None:
+            self.unknown.append(entry.number)  # a response without command
+            yield _frame(entry.number, entry.octets)
 
     def close(self) -> Iterator[View]:
         """What is left at the end."""
@@ -82,13 +87,7 @@ class ViewSource:
 
     def _look(self, seen: Seen) -> Iterator[View]:
         if isinstance(seen, BlockSeen):
-            self.repeated = seen.repeated
-            if seen.kind in _I_BLOCKS and not seen.repeated and seen.inf:
-                self._loose[seen.entry] = seen
-            elif seen.kind is BlockKind.INVALID and len(seen.octets) > SHORT_FRAME:
-                self.unknown.append(seen.entry)
-            elif seen.kind in _LEAVING and seen.from_reader:
-                yield from self._flush(None)
+            yield from self._block(seen)
         elif isinstance(seen, FieldSeen | ActivationSeen):
             yield from self._flush(None)
         elif isinstance(seen, ApduSeen):
@@ -99,31 +98,48 @@ class ViewSource:
             if seen.text is not None and seen.text.encode("utf-8", "replace") not in seen.octets:
                 self.texts.append(seen.text)
 
+    def _block(self, block: BlockSeen) -> Iterator[View]:
+        if block.kind in _I_BLOCKS:
+            self.carries, self.repeated = True, block.repeated
+            if not block.repeated:
+                self._loose[block.entry] = block
+        elif block.kind in _LEAVING and block.from_reader:
+            yield from self._flush(None)
+        elif block.kind in _OUTSIDE:
+            yield _frame(block.entry, block.octets)
+            if block.kind is BlockKind.INVALID and len(block.octets) > SHORT_FRAME:
+                self.unknown.append(block.entry)
+
     def _apdu(self, apdu: ApduSeen) -> Iterator[View]:
         yield from self._flush(apdu.first)
         if apdu.selected is Selection.OTHER:
             self.unknown.append(apdu.first)
         command = self._pieces(apdu.command_entries)
         response = self._pieces(apdu.response_entries)
-        self._frames.clear()
-        for octets, pieces in ((apdu.command, command), (apdu.response or b"", response)):
-            if len(pieces) > 1:
-                yield View(octets, tuple(pieces), rank=1)
-        yield from self._lay_written(apdu.command, command)
+        yield from self._command(apdu.command, command)
+        data = part(response, 0, len(apdu.data))
+        if data:
+            yield View(apdu.data, tuple(data), rank=0, open=True)
         if (offset := offset_read(apdu)) is not None:
-            yield from self._read.lay(offset, apdu.data, part(response, 0, len(apdu.data)))
+            yield from self._read.lay(offset, apdu.data, data)
 
-    def _lay_written(self, command: bytes, pieces: list[Piece]) -> Iterator[View]:
-        if (update := data_of(command)) is not None:
-            offset, begin, data = update
-            yield from self._written.lay(offset, data, part(pieces, begin, len(data)))
+    def _command(self, command: bytes, pieces: list[Piece]) -> Iterator[View]:
+        """What a command carries. Its header is no part of it: octets of lengths and offsets look like digits."""
+        update = data_of(command)
+        if update is None:
+            yield View(command, tuple(pieces), rank=0, open=True)
+            return
+        offset, begin, data = update
+        parts = part(pieces, begin, len(data))
+        yield View(data, tuple(parts), rank=0, open=True)
+        yield from self._written.lay(offset, data, parts)
 
     def _pieces(self, entries: tuple[int, ...]) -> list[Piece]:
         pieces = []
         at = 0
         for entry in entries:
             block = self._loose.pop(entry, None)
-            octets = self._frames.get(entry, b"") if block is None else block.inf
+            octets = self._frames.pop(entry, b"") if block is None else block.inf
             offset = 0 if block is None else len(block.octets) - len(octets)
             pieces.append(Piece(at, entry, offset, len(octets)))
             at += len(octets)
@@ -142,6 +158,11 @@ class ViewSource:
             self.unknown.append(entries[0])
             octets = b"".join(self._loose[entry].inf for entry in entries)
             pieces = self._pieces(entries)
-            yield View(octets, tuple(pieces), rank=1, open=True)
             if from_reader:
-                yield from self._lay_written(octets, pieces)
+                yield from self._command(octets, pieces)
+            else:
+                yield View(octets, tuple(pieces), rank=0, open=True)
+
+
+def _frame(number: int, octets: bytes) -> View:
+    return View(octets, (Piece(0, number, 0, len(octets)),), rank=0)

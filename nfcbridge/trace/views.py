@@ -1,7 +1,7 @@
 """The octets of a trace in the order in which somebody reads them, each with the places in the frames where it stands.
 
-    frame      a frame by itself
-    chain      a command or a response that several frames carry, or the part of one that came
+    frame      a frame that carries no APDU
+    chain      what a command or a response carries, or the part of one that came, from all frames of it
     file       what was written into a file, or read from it, by whatever commands in whatever order
 
 A secret that frames cut into pieces is whole in one of them.
@@ -125,7 +125,7 @@ class FileImage:
                 if piece.at < end and piece.at + piece.length > begin
             )
             if pieces:
-                yield View(bytes(self._content[begin:end]), pieces, rank=2, open=True)
+                yield View(bytes(self._content[begin:end]), pieces, rank=1, open=True)
             begin = self._have.find(1, end)
 
     def forget(self) -> None:
