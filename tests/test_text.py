@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nfcbridge.errors import LocalProtocolError, RecordError
-from nfcbridge.text import MAX_MESSAGE, MAX_PAYLOAD, decode_text, encode_text
+from nfcbridge.text import MAX_MESSAGE, MAX_PAYLOAD, _unusual_payload, _usual_payload, decode_text, encode_text
 
 LANGUAGES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=63)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -225,3 +225,24 @@ def test_a_damaged_record_is_a_text_or_a_record_error(text: str, place: int, oct
         decode_text(bytes(message[: place + 1] if cut else message))
     except RecordError:
         return
+
+
+@given(payload=st.binary(max_size=600), form=st.sampled_from([0xD1, 0xC1]))
+def test_what_is_read_without_ndeflib_is_what_ndeflib_reads(payload: bytes, form: int) -> None:
+    length = len(payload).to_bytes(1 if form & 0x10 and len(payload) < 256 else 4, "big")
+    message = bytes([form if len(length) == 1 else 0xC1, 1]) + length + b"T" + payload
+    usual = _usual_payload(message)
+    assert usual == payload == _unusual_payload(message)
+
+
+@given(message=st.binary(min_size=1, max_size=12).map(lambda rest: bytes([0xD1 ^ (rest[0] & 0x18)]) + rest))
+def test_no_octets_are_read_that_ndeflib_would_not_read_as_a_text(message: bytes) -> None:
+    usual = _usual_payload(message)
+    if usual is not None:
+        assert usual == _unusual_payload(message)
+
+
+@pytest.mark.parametrize("size", [0, 252, 253, 254, 70_000 // 2])
+def test_what_is_written_has_the_octets_that_ndeflib_writes(size: int) -> None:
+    record = ndef.Record("urn:nfc:wkt:T", "", b"\x02en" + b"a" * size)
+    assert encode_text("a" * size) == b"".join(ndef.message_encoder([record]))

@@ -249,9 +249,9 @@ class Exchange:
         if after is before:
             return []
         self.state = after
-        # A timer runs on in the states that list its end.
-        self._deadlines = {timer: at for timer, at in self._deadlines.items() if (after, timer) in TRANSITIONS}
-        self._due = min(self._deadlines.values(), default=inf)
+        if self._deadlines:  # a timer runs on in the states that list its end
+            self._deadlines = {timer: at for timer, at in self._deadlines.items() if (after, timer) in TRANSITIONS}
+            self._due = min(self._deadlines.values(), default=inf)
         effects: list[Effect] = []
         shown = SHOWS.get(after, self._shown)
         if shown is not self._shown:

@@ -29,6 +29,10 @@ OPERATOR: Final = "operator"
 _T = TypeVar("_T")
 
 
+AS_RECORDED: Final = 999
+"""The status of an answer whose content is a whole NDEF message; HTTP has no such status."""
+
+
 class Core(Protocol):
     """What answers requests.
 
@@ -180,12 +184,12 @@ class RecordedCore:
     """Answers what the recording has as answers: it judges the card, whatever stood behind it.
 
     Args:
-        answers: returns the answer that the trace has to the request that was completed last; None if it has none.
+        answers: returns the message that answers the request which was completed last.
     """
 
     oversight: Oversight | None = None
 
-    def __init__(self, answers: Callable[[], Answer | None]) -> None:
+    def __init__(self, answers: Callable[[], bytes]) -> None:
         self._answers = answers
         self._answer: Answer | None = None
 
@@ -194,7 +198,7 @@ class RecordedCore:
 
     def submit(self, number: int, request: Request) -> None:
         """See `Core.submit`."""
-        self._answer = self._answers()
+        self._answer = Answer(AS_RECORDED, self._answers())
 
     def take(self) -> Answer | None:
         """See `Core.take`."""

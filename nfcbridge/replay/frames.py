@@ -4,23 +4,16 @@ The trace decides what comes first where several things are due at the same time
 before a timer went off in the recording is heard before it here.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
-from nfcbridge.errors import NfcBridgeError
 from nfcbridge.framing import Answer, Request
+from nfcbridge.replay.ahead import AnswersAhead
 from nfcbridge.replay.card import ReplayedCard, make_stack
 from nfcbridge.replay.cores import Core, RecordedCore
 from nfcbridge.trace import Dir, Entry, Header
-from nfcbridge.trace.decoder import Decoder
-from nfcbridge.trace.seen import MessageSeen
-
-MAX_AHEAD: Final = 20_000
-"""Entries that are read ahead for the answer to one request: a message of 32 kB in READs of 15 octets, each a pair of
-frames, takes 4,400, and the rest is for polling and for blocks of 16 octets."""
 
 _RATS: Final = 0xE0
 _RATS_SIZE: Final = 2
@@ -49,50 +42,6 @@ class Counted(Struct):
 
     frames: int = 0
     exchanges: int = 0
-
-
-class AnswersAhead:
-    """Entries of a trace, and the answers in it before the card comes to them.
-
-    Args:
-        entries: of the trace.
-        header: its first line.
-    """
-
-    def __init__(self, entries: Iterable[Entry], header: Header) -> None:
-        self._entries = iter(entries)
-        self._decoder = Decoder(header.level, header=header)
-        self._ahead: deque[Entry] = deque()
-        self._written = 0  # messages that were given out and that were written
-        self._messages: deque[MessageSeen] = deque()  # of what was read ahead
-
-    def __iter__(self) -> Iterator[Entry]:
-        """The entries; `next_answer` may read ahead meanwhile."""
-        while True:
-            if not self._ahead and not self._read():
-                return
-            yield self._ahead.popleft()
-
-    def _read(self) -> bool:
-        entry = next(self._entries, None)
-        if entry is None:
-            return False
-        self._ahead.append(entry)
-        self._messages += [each for each in self._decoder.receive(entry) if isinstance(each, MessageSeen)]
-        return True
-
-    def next_answer(self, last: int) -> Answer | None:
-        """The answer to the message that was completed by the entry with this number; None if there is none."""
-        while True:
-            while self._messages:
-                message = self._messages[0]
-                if message.written and message.last > last + 1:
-                    return None
-                self._messages.popleft()
-                if not message.written and message.answer is not None and message.last > last:
-                    return message.answer
-            if len(self._ahead) >= MAX_AHEAD or not self._read():
-                return None
 
 
 class FrameReplay:
@@ -125,7 +74,8 @@ class FrameReplay:
         self.core = core
         self._from_reader = from_reader
         self._blocks = header.level == "blocks"
-        self.card = ReplayedCard(make_stack(header), core)
+        self._recorded = isinstance(core, RecordedCore)
+        self.card = ReplayedCard(make_stack(header, recorded=self._recorded), core)
 
     def run(self) -> Mismatch | None:
         """Replay the trace to its end, or to the first difference.
@@ -184,7 +134,5 @@ class FrameReplay:
         return following.dir is not Dir.READER or (octets[0] == _RATS and len(octets) == _RATS_SIZE)
 
     def _mismatch(self, entry: Entry, recorded: bytes | None, ours: bytes | None) -> Mismatch:
-        return Mismatch(entry, recorded, ours, self.card.request, self.card.answer)
-
-
-__all__ = ["AnswersAhead", "FrameReplay", "Mismatch", "NfcBridgeError"]
+        answer = None if self._recorded else self.card.answer
+        return Mismatch(entry, recorded, ours, self.card.request, answer)
