@@ -35,6 +35,9 @@ MIN_COMMAND: Final = 4
 MAX_ARGUMENT: Final = 60_000
 """Octets of the longest command for opensc-tool: Linux allows 128 KiB an argument, two digits an octet, with room."""
 
+SEND: Final = "send \"$@\" <<'END'\n"
+RESET: Final = 'reset "$@"\n'
+
 _EXIT: Final = re.compile("exit", re.IGNORECASE)
 
 
@@ -98,6 +101,7 @@ class OpenscTool:
     opening = """\
 # Send it with: sh FILE [--reader N]
 send() { sed -n 's/^\\([0-9A-F][0-9A-F]*\\) .*/--send-apdu \\1/p' | xargs -r opensc-tool --card-driver default "$@"; }
+reset() { opensc-tool --card-driver default --reset=warm "$@"; }
 """
     ending = ""
 
@@ -113,7 +117,8 @@ send() { sed -n 's/^\\([0-9A-F][0-9A-F]*\\) .*/--send-apdu \\1/p' | xargs -r ope
 
     def activate(self, *, first: bool) -> str:
         """See `Dialect.activate`."""
-        return f"send {'' if first else '--reset=warm '}\"$@\" <<'END'\n"
+        # A call of its own: opensc-tool resets the card behind the commands of the same call.
+        return f"{'' if first else RESET}{SEND}"
 
     def send(self, command: bytes, words: str) -> str:
         """See `Dialect.send`."""

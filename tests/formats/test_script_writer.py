@@ -30,17 +30,19 @@ def test_scriptor_gets_a_command_a_line_and_resets() -> None:
 
 
 def test_opensc_tool_gets_a_shell_script_that_calls_it_once_an_activation() -> None:
-    shebang, words, how, function, *rest = script(OpenscTool(), *LINES)
+    shebang, words, how, send, reset, *rest = script(OpenscTool(), *LINES)
     assert shebang == "#!/bin/sh"
     assert words.startswith("# Recorded by a test, exported by nfcbridge ")
     assert how == "# Send it with: sh FILE [--reader N]"
-    assert function.startswith("send() {")
+    assert send.startswith("send() {")
+    assert reset.startswith("reset() {")
     assert rest == [
         "send \"$@\" <<'END'",
         "00A4040007D276000085010100  # 0.002000 s: SELECT NDEF application",
         "00B0000002  # 0.004000 s: READ 2 octets at 0",
         "END",
-        "send --reset=warm \"$@\" <<'END'",
+        'reset "$@"',
+        "send \"$@\" <<'END'",
         "00A4040007D276000085010100  # 0.008000 s: SELECT NDEF application",
         "END",
     ]
