@@ -68,7 +68,8 @@ class FakePn532:
         self.chip.host_baud = self._host_baud
 
     def _host_baud(self) -> int:
-        return SPEEDS[termios.tcgetattr(self._slave)[5]]
+        slave = self._slave
+        return SPEEDS[termios.tcgetattr(slave)[5]] if slave >= 0 else 0  # pulled: nothing is understood
 
     def _emit(self, octets: bytes) -> None:
         if self._master >= 0:
