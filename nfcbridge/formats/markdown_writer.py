@@ -4,6 +4,7 @@ A report is long and its parts are made of all entries, so each part is a writer
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ from nfcbridge.trace.words import (
 )
 
 WARNING: Final = """\
-> **Before you publish this:** it holds every octet that was exchanged, so session ids, password hashes and tag ids too,
-> unless the trace was redacted (`nfcbridge trace redact`).
+> **Before you publish this:** it holds every octet that was exchanged, so session ids, password hashes and tag ids, and
+> the seed that they may have come from, unless the trace was redacted (`nfcbridge trace redact`).
 """
 
 _SPECIAL: Final = re.compile(r"[\\`*_{}\[\]<>#|~@]")
@@ -78,25 +79,13 @@ def heading(*names: str) -> str:
 
 
 class _Part:
-    """A part that needs no entries, unless it says so. It implements `Writer`."""
+    """A part of the report: a `Writer`, once it has its methods."""
 
     def __init__(self) -> None:
         self.left_out = LeftOut()  # stays empty: Markdown has a place for all
 
-    def begin(self) -> bytes:
-        """See `Writer.begin`."""
-        return b""
 
-    def receive(self, entry: Entry) -> bytes:
-        """See `Writer.receive`."""
-        return b""
-
-    def close(self) -> bytes:
-        """See `Writer.close`."""
-        return b""
-
-
-class _DecodedPart(_Part):
+class _DecodedPart(_Part, ABC):
     """A part that is made of what the trace shows."""
 
     def __init__(self, header: Header) -> None:
@@ -112,8 +101,9 @@ class _DecodedPart(_Part):
         """See `Writer.close`."""
         return "".join(self._show(each) for each in self._decoder.close()).encode(errors="replace")
 
+    @abstractmethod
     def _show(self, seen: Seen) -> str:
-        raise NotImplementedError
+        """What the part says of it; nothing if it is no matter of this part."""
 
 
 class Happenings(_DecodedPart):

@@ -54,7 +54,10 @@ def exact(items: Iterable[object]) -> list[Entry]:
 
 @given(HEADERS, st.lists(ENTRIES, max_size=20))
 def test_frames_come_back_whatever_they_are(header: Header, told: list[tuple[int, Dir, bytes, bool]]) -> None:
-    entries = [Entry(at / 1_000_000, *rest, number) for number, (at, *rest) in enumerate(told, 1)]
+    entries = [
+        Entry(at / 1_000_000, direction, octets, on, number)
+        for number, (at, direction, octets, on) in enumerate(told, 1)
+    ]
     back, items = there_and_back(Iso14443Writer(header), entries)
     assert back == header
     assert exact(items) == rounded(entries)
