@@ -36,6 +36,12 @@ _BLIND: Final = "read without NLEN, with the length of the request"
 _CC_TLV: Final = frozenset({bytes.fromhex("0406"), bytes.fromhex("0608")})
 
 
+_UNSEEN: Final = frozenset({Selection.UNKNOWN, Selection.APPLICATION})
+"""No file was seen to be selected; if the card reads or writes one nevertheless, the trace lacks a SELECT."""
+
+MAY_BE_NDEF: Final = _UNSEEN | {Selection.NDEF}
+
+
 class Span:
     """The APDUs that carried a message, from the first to the last.
 
@@ -165,7 +171,7 @@ class MessageSource:
     def _take_update(self, apdu: ApduSeen, command: CommandAPDU) -> list[Told]:
         # Without a response nobody knows whether the card has it; if it asked for more time it had.
         done = apdu.sw == SW.OK or (apdu.response is None and apdu.wtx)
-        if not done or not command.data or self.selection not in {Selection.NDEF, Selection.UNKNOWN}:
+        if not done or not command.data or self.selection not in MAY_BE_NDEF:
             return []
         try:
             report = self._file.update(command.p1p2, command.data)
@@ -188,10 +194,10 @@ class MessageSource:
         offset, octets = command.p1p2, apdu.data
         if not octets:
             return []
-        if self.selection is Selection.CC or (self.selection is Selection.UNKNOWN and looks_like_cc(offset, octets)):
+        if self.selection is Selection.CC or (self.selection in _UNSEEN and looks_like_cc(offset, octets)):
             self._take_cc(offset, octets)
             return []
-        if self.selection not in {Selection.NDEF, Selection.UNKNOWN} or offset + len(octets) > MAX_FILE:
+        if self.selection not in MAY_BE_NDEF or offset + len(octets) > MAX_FILE:
             return []
         seen = []
         if offset < NLEN_SIZE:

@@ -21,6 +21,7 @@ _FILES: Final = {
     file_id.to_bytes(FILE_ID_SIZE): words for file_id, words in ((FileId.CC, "CC"), (FileId.NDEF, "NDEF file"))
 }
 _APPLICATIONS: Final = {NDEF_AID: "NDEF application", NDEF_AID_1: "NDEF application 1.0"}
+_MAY_BE_NDEF: Final = frozenset({Selection.NDEF, Selection.UNKNOWN, Selection.APPLICATION})
 _NUMBERED: Final = {
     BlockKind.I_LAST: "I({})",
     BlockKind.I_MORE: "I({}), more",
@@ -38,9 +39,14 @@ def shorten(octets: bytes) -> str:
     return f"{head.hex().upper()}...{tail.hex().upper()} ({len(octets)} octets)"
 
 
-def count_octets(count: int) -> str:
+def count(number: int, what: str) -> str:
+    """Return how many there are: `1 frame`, `2 frames`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def count_octets(number: int) -> str:
     """Return a number of octets: `1 octet`, `2 octets`."""
-    return f"{count} octet" if count == 1 else f"{count} octets"
+    return count(number, "octet")
 
 
 def describe_command(command: bytes) -> str:
@@ -125,7 +131,7 @@ def describe_apdu(command: bytes, response: bytes | None, selected: Selection = 
         return f"command {command[:HEADER_SIZE].hex().upper()}, {count_octets(len(command))}{_outcome(response)}"
     if apdu.ins == Ins.SELECT:
         return f"SELECT {_name_selected(apdu)}{_outcome(response)}"
-    in_file = selected in {Selection.NDEF, Selection.UNKNOWN}
+    in_file = selected in _MAY_BE_NDEF
     if apdu.ins == Ins.READ_BINARY:
         return _describe_read(apdu, response, selected, in_file=in_file)
     return _describe_update(apdu, in_file=in_file) + _outcome(response)

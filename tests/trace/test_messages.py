@@ -170,6 +170,7 @@ def test_after_a_select_without_response_any_file_may_be_the_one() -> None:
 def test_a_trace_may_begin_in_the_middle() -> None:
     assert messages(*WRITES["A"], *READS["both at once"]) == [(True, HELLO), (False, HELLO)]
     assert messages(*CC[2:], *WRITES["A"]) == [(True, HELLO)]
+    assert messages(*APPLICATION, *CC[2:], *WRITES["A"]) == [(True, HELLO)]
 
 
 def test_our_own_card_tells_nlen_in_answer_to_the_last_update() -> None:

@@ -29,6 +29,7 @@ from nfcbridge.trace.seen import (
     Seen,
 )
 from nfcbridge.trace.words import (
+    count,
     describe_activation,
     describe_block,
     describe_content,
@@ -154,8 +155,8 @@ def _exchange_row(exchange: ExchangeSeen) -> Row:
     request, answer = exchange.request.request, exchange.answer
     asked = "a message that is no request" if request is None else f"{request.method} {request.path}"
     status = "no answer was read" if answer is None or answer.answer is None else str(answer.answer.status)
-    parts = [f"{exchange.apdus} APDUs", f"{exchange.blocks} frames"]
-    parts += [f"{exchange.activations} re-activations"] if exchange.activations else []
+    parts = [count(exchange.apdus, "APDU"), count(exchange.blocks, "frame")]
+    parts += [count(exchange.activations, "re-activation")] if exchange.activations else []
     parts += [f"{exchange.wtx} S(WTX)"] if exchange.wtx else []
     parts += [f"{exchange.retransmissions} sent again"] if exchange.retransmissions else []
     seconds = f"{(exchange.t_end - exchange.t) * 1000:.1f} ms"
