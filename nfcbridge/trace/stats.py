@@ -5,8 +5,8 @@ reader and card may be), since most links have no air. Every second belongs to e
 
     computed, seconds of air
     payload              the octets of JSON in requests, and in answers that were read for the first time: 9 bits each
-    re-selects           selection, RATS, ATS and PPS, and SELECT and READ of the capability container, if the same was
-                         done before since the field came: one phone needs them once
+    re-selects           selection, RATS, ATS and PPS after the first activation since the field came, and SELECT and
+                         READ of the capability container if the same was done since then: one phone needs them once
     polling              reads of the NDEF file that gave nothing new (NLEN alone, the idle message, an answer that was
                          read before, a part that was read in vain), and presence checks with their answers
     overhead             all other air: the first selection and detection; start bits, CRC, PCB, APDU headers, status
