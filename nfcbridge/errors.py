@@ -21,7 +21,13 @@ Errors of libraries are translated where they occur, with `raise ... from`, and 
 
 
 class NfcBridgeError(Exception):
-    """The root: catch this to catch all that nfcbridge raises on purpose."""
+    """The root: catch this to catch all that nfcbridge raises on purpose.
+
+    Attributes:
+        maybe_executed: it ended a request that may have been executed; where it is False the request surely was not.
+    """
+
+    maybe_executed: bool = False
 
 
 class ConfigError(NfcBridgeError):

@@ -6,6 +6,9 @@ NfcReadTimeout       httpx2.ReadTimeout           LinkTimeoutError      no answe
 NfcReadError         httpx2.ReadError             LinkError             torn in the middle
 NfcTagError          httpx2.RemoteProtocolError   RemoteProtocolError   the tag refused, or its answer is broken
 NfcRefusedError      httpx2.LocalProtocolError    LocalProtocolError    the request cannot cross NFC; nothing was sent
+
+`maybe_executed` of each tells whether the request may have been executed. Where it is False, it surely was not, and may
+be sent again.
 """
 
 import httpx2
@@ -22,11 +25,11 @@ class NfcConnectError(httpx2.ConnectError, errors.LinkError):
 
 
 class NfcReadTimeout(httpx2.ReadTimeout, errors.LinkTimeoutError):
-    """The request is with the card, but no answer came in time: it may have been executed."""
+    """No answer came in time."""
 
 
 class NfcReadError(httpx2.ReadError, errors.LinkError):
-    """The exchange was torn: the request may have been executed."""
+    """The exchange was torn for good."""
 
 
 class NfcTagError(httpx2.RemoteProtocolError, errors.RemoteProtocolError):

@@ -2,9 +2,10 @@
 
 Blocking, for one thread at a time; only `close` may be called by any thread.
 
-    exchange() -> stack.reader (APDUs) -> isodep.ReaderLink (blocks) -> ReaderEnd (frames)
+    exchange() -> delivery (touches) -> stack.reader (APDUs) -> isodep.ReaderLink (blocks) -> ReaderEnd (frames)
 """
 
+import secrets
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
@@ -13,7 +14,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from nfcbridge.errors import BlockError, LinkError, LinkTimeoutError, LocalProtocolError
+from nfcbridge.client.delivery import Delivery
+from nfcbridge.errors import BlockError, FieldLostError, LinkError, LinkTimeoutError, LocalProtocolError, NfcBridgeError
 from nfcbridge.framing import Answer, Request
 from nfcbridge.isodep import (
     OUR_HISTORICAL,
@@ -27,7 +29,7 @@ from nfcbridge.isodep import (
 )
 from nfcbridge.isodep.ats import FRAME_SIZES
 from nfcbridge.links import CardFound, Level, ReaderEnd
-from nfcbridge.stack.reader import Pause, exchange
+from nfcbridge.stack.reader import Pause
 from nfcbridge.type4 import TagInfo, WriteOrder, detect, run_procedure
 
 CONNECT_TIMEOUT: Final = 5.0  # seconds to wait for a tag
@@ -36,16 +38,32 @@ READ_TIMEOUT: Final = 15.0  # seconds for an exchange: a charge controller gives
 APDU_TIMEOUT: Final = 10.0  # seconds for a response on links of APDUs, which extend waiting times below us
 MAX_FSD: Final = 256  # octets; what every phone has
 TRUSTED: Final = 0.5  # seconds for which a tag that was heard is taken to be there: a hand is hardly faster
+LOWEST_ID: Final = 100_000
+HIGHEST_ID: Final = 999_999
+"""The first messageID of a phone is any of these, so that of two phones none takes an answer to the other for its own.
+Each digit costs 0.17 ms of air time, request and answer."""
 
+_RANDOM_UID: Final = 4  # octets; ISO 14443-3 has 08 as the first of them
 _T = TypeVar("_T")
 Watch = Callable[[bytes, bytes], None]
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
 
 
 class Statistics(msgspec.Struct):
-    """What a phone counted since it was made. Octets are those of APDUs."""
+    """What a phone counted since it was made. Octets are those of APDUs.
+
+    Attributes:
+        torn: how often an exchange was torn and the tag had to be found again.
+        repeated: requests that were written again, since they had not been executed or may be executed twice.
+        recovered: answers that were read in another activation than their request was committed in.
+    """
 
     activations: int = 0
     exchanges: int = 0
+    torn: int = 0
+    repeated: int = 0
+    recovered: int = 0
     commands: int = 0
     octets_sent: int = 0
     octets_received: int = 0
@@ -60,6 +78,9 @@ class Phone:
         language: language code of the Text records.
         watch: called with every command and its response.
         statistics: where to count; by default from 0.
+        first_id: the messageID of the first request; the next ones count on. By default a random one.
+        clock: tells the time in seconds; it only grows.
+        sleep: lets so many seconds pass.
 
     Attributes:
         tag: what the tag announces; None while there is no tag.
@@ -74,16 +95,25 @@ class Phone:
         language: str = "en",
         watch: Watch | None = None,
         statistics: Statistics | None = None,
+        first_id: int | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self.end = end
+        self.clock = clock
+        self.sleep = sleep
+        self.order = order
+        self.language = language
         self.statistics = statistics or Statistics()
         self.tag: TagInfo | None = None
         self.ours = False
-        self._order = order
-        self._language = language
         self._watch = watch
         self._link: ReaderLink | None = None
-        self._number = 0
+        if first_id is None:
+            first_id = LOWEST_ID + secrets.randbelow(HIGHEST_ID - LOWEST_ID + 1)
+        self._number = first_id - 1
+        self._last_id: bytes | None = None  # of the last request that was answered
+        self._uid = b""
         self._heard_at = -inf
         self._give_up_at = inf
 
@@ -105,7 +135,7 @@ class Phone:
         if self.tag is not None and not self._is_there():
             self.disconnect()
         if self.tag is None:
-            self.tag = self._find_tag(time.monotonic() + timeout)
+            self.tag = self._find_tag(self.clock() + timeout)
         return self.tag
 
     def _find_tag(self, end_of_wait: float) -> TagInfo:
@@ -115,11 +145,13 @@ class Phone:
         """
         while True:
             try:
-                found = self.end.activate(max(0.0, end_of_wait - time.monotonic()))
+                found = self.end.activate(max(0.0, end_of_wait - self.clock()))
                 try:
-                    return self._detect(found)
-                except LinkTimeoutError as error:
-                    if time.monotonic() >= end_of_wait:
+                    tag = self._detect(found)
+                    self._uid = found.uid
+                    return tag
+                except (LinkTimeoutError, FieldLostError) as error:
+                    if self.clock() >= end_of_wait:
                         raise LinkTimeoutError(
                             f"{error}: hold the phone still on the tag, and see that the emulator is running"
                         ) from error
@@ -130,7 +162,7 @@ class Phone:
 
     def _detect(self, found: CardFound) -> TagInfo:
         """Start the block protocol with the card found and find its NDEF file, in DETECT_TIMEOUT."""
-        self._give_up_at = time.monotonic() + DETECT_TIMEOUT
+        self._give_up_at = self.clock() + DETECT_TIMEOUT
         try:
             self.ours = OUR_HISTORICAL in self._start_link(found)
             self.statistics.activations += 1
@@ -150,6 +182,9 @@ class Phone:
     ) -> Answer:
         """Send a request and wait for its answer; a tag that is not there yet is waited for.
 
+        A tag that slips away in the middle is waited for as well, see `Delivery`. No request is executed twice but a
+        safe one (RFC 9110: GET, HEAD, OPTIONS).
+
         Args:
             method: upper case.
             path: with its query.
@@ -160,47 +195,75 @@ class Phone:
                 `isodep.reader.MAX_WAIT` for one command is given up before.
 
         Raises:
-            LinkTimeoutError: no tag, or no answer in time. The request may have been executed in the second case.
+            LinkTimeoutError: no tag, or no answer in time.
             LinkError: the link failed or the tag was taken away.
             CommandError: the tag refused a command.
             RemoteProtocolError: the answer is broken.
             LocalProtocolError: there is no such request, or it does not fit the tag. Nothing of it was sent.
+            Any of them: `maybe_executed` tells whether the request may have been executed.
         """
         number = self._number + 1
         try:
             request = Request(path, method, authorization, str(number).encode(), content)
         except ValueError as error:
             raise LocalProtocolError(str(error)) from error
-        tag = self.connect(connect_timeout)
-        steps = exchange(tag, request, order=self._order, ours=self.ours, language=self._language)
-        first = next(steps)  # what does not fit the tag is refused here, and the tag stays
+        self.connect(connect_timeout)
+        # What does not fit the tag is refused here, and the tag stays.
+        delivery = Delivery(self, request, self.clock() + read_timeout, last_id=self._last_id)
         self._number = number
-        self._give_up_at = time.monotonic() + read_timeout
         try:
-            answer = self._carry_out(first, steps)
-        except BaseException:  # whatever it was, the tag waits for the rest of something else
+            answer = delivery.run()
+        except BaseException as error:  # whatever it was, the tag waits for the rest of something else
             self.disconnect()
+            if isinstance(error, NfcBridgeError):
+                error.maybe_executed = delivery.maybe_executed
             raise
-        finally:
-            self._give_up_at = inf
+        self._last_id = request.message_id
         self.statistics.exchanges += 1
         return answer
 
-    def _carry_out(self, step: bytes | Pause, steps: Generator[bytes | Pause, bytes, Answer]) -> Answer:
+    def find_again(self, end_of_wait: float) -> TagInfo:
+        """Wait for the tag that was there before, and make sure that it is not another one.
+
+        Raises:
+            LinkError: as `connect`, or another tag came. A UID that is random (08 and three octets) tells nothing.
+        """
+        before = self._uid
+        self.disconnect()
+        self.tag = self._find_tag(end_of_wait)
+        if len(before) > _RANDOM_UID or before[:1] not in {b"", b"\x08"}:
+            after = self._uid
+            if after != before:
+                self.disconnect()
+                raise LinkError(
+                    f"another tag came ({after.hex()} after {before.hex()}): hold the phone on the first one"
+                )
+        return self.tag
+
+    def carry_out(self, steps: Generator[bytes | Pause, bytes, _T], give_up_at: float) -> _T:
+        """Send the commands of a procedure and make its pauses, until it has its result or `give_up_at`.
+
+        Raises:
+            LinkTimeoutError: the time was over first; and all that `transmit` and the procedure raise.
+        """
+        self._give_up_at = give_up_at
         try:
+            step = next(steps)
             while True:
                 if isinstance(step, Pause):
-                    if time.monotonic() + step.seconds > self._give_up_at:
+                    if self.clock() + step.seconds > give_up_at:
                         raise LinkTimeoutError(
                             "the card has the request but no answer came in time: it may have been executed"
                         )
-                    time.sleep(step.seconds)
+                    self.sleep(step.seconds)
                     step = next(steps)
                 else:
                     step = steps.send(self.transmit(step))
         except StopIteration as end:
-            answer: Answer = end.value
-            return answer
+            result: _T = end.value
+            return result
+        finally:
+            self._give_up_at = inf
 
     def transmit(self, command: bytes) -> bytes:
         """Send a command APDU and wait for its response.
@@ -213,7 +276,7 @@ class Phone:
         self.statistics.commands += 1
         self.statistics.octets_sent += len(command)
         if self._link is not None:
-            events = self._link.send_command(command, time.monotonic())
+            events = self._link.send_command(command, self.clock())
             response = self._pump(self._link, events, ResponseReceived).apdu
         elif self.end.level is Level.APDUS:
             response = self._transceive_apdu(command)
@@ -225,7 +288,7 @@ class Phone:
         return response
 
     def _transceive_apdu(self, command: bytes) -> bytes:
-        timeout = min(APDU_TIMEOUT, self._give_up_at - time.monotonic())
+        timeout = min(APDU_TIMEOUT, self._give_up_at - self.clock())
         response = self.end.transceive(command, timeout) if timeout > 0 else None
         if response is None:
             raise LinkTimeoutError(f"no response from the card at {self.end.name} in time")
@@ -251,15 +314,15 @@ class Phone:
             link = self._link = ReaderLink(fsd=fsd, ats=Ats.parse(found.ats))
         else:
             link = self._link = ReaderLink(fsd=fsd)
-            self._pump(link, link.rats(time.monotonic()), Activated)
+            self._pump(link, link.rats(self.clock()), Activated)
         ats = link.ats or Ats()
         link.ats = msgspec.structs.replace(ats, fsci=min(ats.fsci, largest))
-        time.sleep(max(0.0, link.quiet_until - time.monotonic()))
+        self.sleep(max(0.0, link.quiet_until - self.clock()))
         return ats.historical
 
     def _is_there(self) -> bool:
         """Whether the tag is still there. On a link of APDUs whoever is below us knows."""
-        now = time.monotonic()
+        now = self.clock()
         if self._link is None or now - self._heard_at < TRUSTED:
             return True
         try:
@@ -276,12 +339,12 @@ class Phone:
                     return event
             # While something is out there is news, or exactly one frame to send: `ReaderLink` says so.
             (frame,) = [event.frame for event in events if isinstance(event, SendFrame)]
-            now = time.monotonic()
+            now = self.clock()
             if now >= self._give_up_at:
                 raise LinkTimeoutError(f"the card at {self.end.name} was not done in time, and may be later")
             deadline = link.next_deadline() or now
             reply = self.end.transceive(frame, max(0.0, min(deadline, self._give_up_at) - now))
-            now = time.monotonic()
+            now = self.clock()
             if reply is None:
                 events = link.handle_timer(max(now, deadline))
             else:

@@ -60,6 +60,7 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         language: language code of the Text records.
         trace: file to record the frames to.
         watch: called with every command APDU and its response.
+        first_id: the messageID of the first request, for exchanges that shall be the same each time; by default random.
 
     Raises:
         NfcRefusedError, NfcConnectError, NfcConnectTimeout, NfcReadError, NfcReadTimeout, NfcTagError: see
@@ -74,12 +75,14 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         language: str = "en",
         trace: Path | str | None = None,
         watch: Watch | None = None,
+        first_id: int | None = None,
     ) -> None:
         self.statistics = Statistics()
         self._source = link
         self._write_order = write_order
         self._language = language
         self._watch = watch
+        self._first_id = first_id
         self._trace = Path(trace) if trace is not None else None
         self._recorder: Recorder | None = None
         self._phone: Phone | None = None
@@ -167,15 +170,8 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             )
         except LocalProtocolError as error:
             raise NfcRefusedError(str(error), request=request) from error
-        except LinkTimeoutError as error:
-            raise NfcReadTimeout(str(error), request=request) from error
-        except LinkError as error:
-            raise NfcReadError(f"{error}: the request may have been executed", request=request) from error
-        except CommandError as error:
-            remedy = f"; {BUSY}" if error.sw == SW.NOT_NOW else ""
-            raise NfcTagError(f"{error}{remedy}", request=request) from error
-        except RemoteProtocolError as error:
-            raise NfcTagError(str(error), request=request) from error
+        except (LinkError, RemoteProtocolError) as error:
+            raise _translate(error, request) from error
 
     def _open(self) -> Phone:
         end = open_reader(self._source) if isinstance(self._source, str) else self._source
@@ -200,7 +196,23 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             language=self._language,
             watch=self._watch,
             statistics=self.statistics,
+            first_id=self._first_id,
         )
+
+
+def _translate(error: LinkError | RemoteProtocolError, request: httpx2.Request) -> httpx2.TransportError:
+    """The error of httpx2 for one of ours that ended an exchange, with whether the request may have been executed."""
+    translated: NfcReadTimeout | NfcReadError | NfcTagError
+    if isinstance(error, LinkTimeoutError):
+        translated = NfcReadTimeout(str(error), request=request)
+    elif isinstance(error, LinkError):
+        state = "may have been" if error.maybe_executed else "was not"
+        translated = NfcReadError(f"{error}: the request {state} executed", request=request)
+    else:
+        remedy = f"; {BUSY}" if isinstance(error, CommandError) and error.sw == SW.NOT_NOW else ""
+        translated = NfcTagError(f"{error}{remedy}", request=request)
+    translated.maybe_executed = error.maybe_executed
+    return translated
 
 
 def _timeouts(request: httpx2.Request) -> Timeouts:

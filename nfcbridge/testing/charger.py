@@ -142,7 +142,7 @@ class Charger:
 
     def client(self) -> ChargerClient:
         """A new client over NFC; logged out."""
-        return ChargerClient(NfcTransport(self.link), NFC_URL, self.passwords)
+        return ChargerClient(NfcTransport(self.link, first_id=1), NFC_URL, self.passwords)
 
     def plug(self, socket: str = "type2") -> list[Effect]:
         """Plug a vehicle in: `type2` or `schuko`."""

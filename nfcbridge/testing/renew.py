@@ -212,7 +212,7 @@ def _with_our_reader(
 ) -> list[Entry]:
     """What crosses when our own reader sends the recorded requests, at their times."""
     end = RecordingEnd(card, header)
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     mapped = Mapped(passwords)
     for exchange in _seen(header, entries, ExchangeSeen):
         request = exchange.request.request

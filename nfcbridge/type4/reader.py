@@ -121,7 +121,12 @@ def select(info: TagInfo) -> Procedure[None]:
 
 
 def write(
-    info: TagInfo, message: bytes, order: WriteOrder | None = None, *, ours: bool = False
+    info: TagInfo,
+    message: bytes,
+    order: WriteOrder | None = None,
+    *,
+    ours: bool = False,
+    committing: Callable[[], None] = lambda: None,
 ) -> Procedure[int | None]:
     """Write a message; the NDEF file is selected.
 
@@ -134,6 +139,7 @@ def write(
         message: 1..capacity octets.
         order: by default ONE to a card of ours, NLEN_FIRST to any other.
         ours: the card counts octets as ours does, so it commits when the last of them has arrived.
+        committing: called before the last UPDATE, with which the message is committed; none before it does that.
 
     Returns:
         The length of the message that is in the file now, if the card says it.
@@ -167,9 +173,31 @@ def write(
     data = b""
     for index, (offset, chunk) in enumerate(chunks):
         # A chunk of MLc octets fills its block: an Le would need one more of them.
-        asks = ours and order is WriteOrder.ONE and index == len(chunks) - 1 and len(chunk) < info.mlc
+        last = index == len(chunks) - 1
+        asks = ours and order is WriteOrder.ONE and last and len(chunk) < info.mlc
+        if last:
+            committing()
         data = yield from _update_binary(offset, chunk, info.nlen_size if asks else None)
     return int.from_bytes(data, "big") if len(data) == info.nlen_size else None
+
+
+def begin_write(info: TagInfo) -> Procedure[bool]:
+    """Set NLEN to 0, which begins a write and commits nothing; the NDEF file is selected.
+
+    Returns:
+        Whether the card takes it. One of ours refuses while a request is processed or its answer is still to be read;
+        where it takes it, the file is half written until the next activation.
+
+    Raises:
+        CommandError: the tag refuses for another reason.
+    """
+    try:
+        yield from _update_binary(0, bytes(info.nlen_size), None)
+    except CommandError as error:
+        if error.sw == SW.NOT_NOW:
+            return False
+        raise
+    return True
 
 
 def read(info: TagInfo, from_scratch: bool = False, *, first: int = FIRST_READ) -> Procedure[bytes]:  # noqa: FBT001, FBT002

@@ -51,7 +51,7 @@ def end(desk: Desk) -> Iterator[Overheard]:
 
 def test_an_exchange_with_a_tag_of_ours_is_one_update_and_one_read_of_just_the_answer(desk: Desk) -> None:
     sent: list[tuple[bytes, bytes]] = []
-    with desk.phone(watch=lambda *both: sent.append(both)) as phone:
+    with desk.phone(watch=lambda *both: sent.append(both), first_id=1) as phone:
         assert [command for command, _ in sent] == DETECTION
         sent.clear()
         assert phone.exchange("GET", "/nothing") == Answer(204, b"", b"1")
@@ -66,14 +66,14 @@ def test_an_exchange_with_a_tag_of_ours_is_one_update_and_one_read_of_just_the_a
 
 def test_to_a_foreign_tag_it_writes_nlen_0_the_message_and_nlen() -> None:
     tag = ForeignTag([ANSWER])
-    assert Phone(tag).exchange("GET", "/a") == Answer(200, b"[1]", b"1")
+    assert Phone(tag, first_id=1).exchange("GET", "/a") == Answer(200, b"[1]", b"1")
     length = len(REQUEST).to_bytes(2, "big")
     assert tag.commands == [*DETECTION, update(0, b"\0\0"), update(2, REQUEST), update(0, length), read(0, 251)]
 
 
 def test_a_tag_of_ours_is_known_by_its_historical_octets_on_a_link_of_apdus_too() -> None:
     tag = ForeignTag([ANSWER], atr=OUR_ATR)
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.exchange("GET", "/a")
     assert phone.ours
     assert tag.commands[4:] == [write(REQUEST) + b"\x02", read(0, 251)]
@@ -81,13 +81,13 @@ def test_a_tag_of_ours_is_known_by_its_historical_octets_on_a_link_of_apdus_too(
 
 def test_the_write_order_and_the_language_are_those_asked_for() -> None:
     tag = ForeignTag([ANSWER])
-    Phone(tag, order=WriteOrder.ONE, language="de-CH").exchange("GET", "/a")
+    Phone(tag, first_id=1, order=WriteOrder.ONE, language="de-CH").exchange("GET", "/a")
     assert tag.commands[4] == write(REQUEST.replace(b"\x02en", b"\x05de-CH").replace(b"\x01\x2d\x54", b"\x01\x30\x54"))
 
 
 def test_messages_are_numbered_from_1_and_one_that_was_not_sent_has_no_number() -> None:
     tag = ForeignTag([text_message(b'{"messageID":%d,"statusCode":200}' % number) for number in (1, 2, 3)])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.exchange("GET", "/a")
     with pytest.raises(LocalProtocolError):
         phone.exchange("get", "/a")
@@ -96,7 +96,7 @@ def test_messages_are_numbered_from_1_and_one_that_was_not_sent_has_no_number() 
 
 def test_what_it_did_is_counted() -> None:
     tag = ForeignTag([ANSWER])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.exchange("GET", "/a")
     counted = phone.statistics
     assert (counted.activations, counted.exchanges, counted.commands) == (1, 1, 8)
@@ -113,14 +113,14 @@ def test_it_reads_until_the_answer_is_there_whatever_else_is() -> None:
     other = text_message(b'{"messageID":"another phone\'s","statusCode":200},"secret"')
     tag = ForeignTag([REQUEST, b"", other, answer])
     began = time.monotonic()
-    assert Phone(tag).exchange("GET", "/a") == Answer(200, '"ü"'.encode(), b"1")
+    assert Phone(tag, first_id=1).exchange("GET", "/a") == Answer(200, '"ü"'.encode(), b"1")
     assert tag.commands[-4:] == [read(0, 251)] * 4
     assert time.monotonic() - began >= 7 * POLL_FIRST  # pauses of 1, 2 and 4 times this
 
 
 def test_what_is_no_answer_is_an_error_and_ends_the_activation() -> None:
     tag = ForeignTag([text_message(b"hello")])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     with pytest.raises(ResponseError):
         phone.exchange("GET", "/a")
     assert tag.log[-1] == "field off"
@@ -128,7 +128,7 @@ def test_what_is_no_answer_is_an_error_and_ends_the_activation() -> None:
 
 def test_a_refused_write_is_an_error_and_the_next_exchange_begins_with_an_activation() -> None:
     tag = ForeignTag([ANSWER, text_message(b'{"messageID":2,"statusCode":200}')])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.connect()
     tag.responses = [bytes.fromhex("6985")]
     with pytest.raises(CommandError) as refused:
@@ -144,7 +144,7 @@ def test_a_refused_write_is_an_error_and_the_next_exchange_begins_with_an_activa
 
 def test_a_tag_that_is_there_is_not_looked_for_again() -> None:
     tag = ForeignTag()
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     assert phone.connect() is phone.connect()
     assert tag.log == ["activate", *DETECTION]
 
@@ -160,7 +160,7 @@ def test_what_is_no_type_4_tag_is_left_in_order_and_the_next_one_is_found(
     responses: list[bytes], error: type[Exception]
 ) -> None:
     tag = ForeignTag([ANSWER])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     tag.responses = [*responses[:2], *(CC[:2] + b"\xff" * 13 + OK for _ in responses[2:])]
     with pytest.raises(error):
         phone.connect()
@@ -174,7 +174,7 @@ def test_a_card_that_does_not_answer_the_rats_is_left_in_order(end: Overheard) -
         return None
 
     air, end.air = end.air, deaf
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     with pytest.raises(LinkTimeoutError, match="ACTIVATING: hold the phone still on the tag"):
         phone.connect(0.0)
     assert (set(end.frames), end.offs) == ({bytes.fromhex("E080")}, 1)
@@ -187,7 +187,7 @@ def test_a_tag_that_is_slow_to_be_detected_is_given_up(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "DETECT_TIMEOUT", 0.0)
     tag = ForeignTag()
     with pytest.raises(LinkTimeoutError, match="hold the phone still on the tag"):
-        Phone(tag).connect(0.0)
+        Phone(tag, first_id=1).connect(0.0)
     assert tag.log == ["activate", "field off"]
 
 
@@ -199,7 +199,7 @@ def test_a_lost_ats_is_had_by_another_activation(end: Overheard) -> None:
         return None if len(end.frames) == 1 else reply
 
     end.air = lost_once
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     phone.connect(SOON)
     rats = bytes.fromhex("E080")
     assert end.frames.count(rats) == len(end.frames) - len(DETECTION)
@@ -211,7 +211,7 @@ def test_a_lost_ats_is_had_by_another_activation(end: Overheard) -> None:
 def test_a_tag_that_falls_silent_during_detection_is_activated_and_detected_anew(heard: int) -> None:
     tag = ForeignTag([ANSWER])
     tag.responses = [*[OK, OK, CC + OK, OK][:heard], None]
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.connect()
     assert tag.log == ["activate", *DETECTION[: heard + 1], "field off", "activate", *DETECTION]
     assert phone.exchange("GET", "/a").status == 200
@@ -226,13 +226,13 @@ def test_a_tag_that_is_gone_after_a_silence_is_told_so(end: Overheard) -> None:
 
     end.air = gone
     with pytest.raises(LinkTimeoutError, match=r"^no card came$"):
-        Phone(end).connect()
+        Phone(end, first_id=1).connect()
     assert end.offs == 2
 
 
 def test_frames_are_no_longer_than_the_link_carries(desk: Desk) -> None:
     end = Overheard(open_reader(desk.name), max_frame=50)
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     assert phone.exchange("POST", "/echo", content=b'"%s"' % (b"x" * 100)).status == 200
     assert end.frames[0] == bytes.fromhex("E040")  # FSD 48
     assert max(map(len, end.frames)) == 48 - 2
@@ -245,7 +245,7 @@ def test_a_driver_that_has_sent_the_rats_is_believed(end: Overheard) -> None:
         return CardFound(found.uid, ats=end.inside.transceive(bytes.fromhex("E080"), timeout))
 
     end.activate = activate  # type: ignore[method-assign]
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     assert phone.exchange("GET", "/nothing").status == 204
     assert phone.ours
     assert end.frames[0] == b"\x02" + SELECT_AID
@@ -263,7 +263,7 @@ def test_a_card_that_asks_for_time_after_its_ats_gets_it() -> None:
             return air(octets, timeout)
 
         end.air = listening
-        phone = Phone(end)
+        phone = Phone(end, first_id=1)
         phone.connect()
         phone.close()
     assert heard[1] - heard[0] >= ats.sfgt
@@ -279,7 +279,7 @@ def one_too_many() -> bytes:
 
 def test_the_largest_request_is_sent() -> None:
     tag = ForeignTag([ANSWER])
-    assert Phone(tag).exchange("POST", "/a", content=one_too_many().replace(b"xx", b"x", 1)).status == 200
+    assert Phone(tag, first_id=1).exchange("POST", "/a", content=one_too_many().replace(b"xx", b"x", 1)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_the_largest_request_is_sent() -> None:
 )
 def test_a_request_that_cannot_be_sent_leaves_the_phone_as_it_was(method: str, content: bytes) -> None:
     tag = ForeignTag([ANSWER])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.connect()
     with pytest.raises(LocalProtocolError):
         phone.exchange(method, "/a", content=content)
@@ -300,12 +300,12 @@ def test_a_request_that_cannot_be_sent_leaves_the_phone_as_it_was(method: str, c
 def test_a_tag_that_nobody_may_write_is_not_written() -> None:
     tag = ForeignTag([ANSWER], cc=READ_ONLY_CC)
     with pytest.raises(LocalProtocolError):
-        Phone(tag).exchange("GET", "/a")
+        Phone(tag, first_id=1).exchange("GET", "/a")
     assert tag.commands == DETECTION
 
 
 def test_a_command_needs_a_card_that_is_activated(end: Overheard) -> None:
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     assert not phone.ours
     with pytest.raises(LinkError, match="connect"):
         phone.transmit(SELECT_AID)
@@ -323,7 +323,7 @@ def test_a_command_needs_a_card_that_is_activated(end: Overheard) -> None:
 def test_an_answer_that_does_not_come_in_time_is_given_up_between_two_looks() -> None:
     tag = ForeignTag([b""])
     with pytest.raises(LinkTimeoutError, match="it may have been executed"):
-        Phone(tag).exchange("GET", "/a", read_timeout=0.005)
+        Phone(tag, first_id=1).exchange("GET", "/a", read_timeout=0.005)
     assert tag.log[-1] == "field off"
 
 
@@ -339,7 +339,7 @@ def test_a_card_that_extends_its_time_is_given_up_when_the_time_of_the_exchange_
 
 
 def test_an_exchange_that_has_no_time_left_sends_nothing(end: Overheard) -> None:
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     phone.connect()
     before = len(end.frames)
     with pytest.raises(LinkTimeoutError, match="not done in time"):
@@ -349,7 +349,7 @@ def test_an_exchange_that_has_no_time_left_sends_nothing(end: Overheard) -> None
 
 def test_a_command_on_a_link_of_apdus_has_what_is_left_of_the_time_of_the_exchange() -> None:
     tag = ForeignTag([ANSWER])
-    phone = Phone(tag)
+    phone = Phone(tag, first_id=1)
     phone.connect()
     assert 4.0 < min(tag.timeouts) <= max(tag.timeouts) <= 5.0
     tag.timeouts.clear()
@@ -379,7 +379,7 @@ def test_a_tag_that_was_exchanged_between_two_requests_costs_none_of_them(monkey
 def test_a_tag_that_was_not_heard_for_a_while_is_asked_by_one_short_frame(
     end: Overheard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     phone.connect()
     before = len(end.frames)
     phone.connect()
@@ -393,7 +393,7 @@ def test_a_tag_that_was_not_heard_for_a_while_is_asked_by_one_short_frame(
 def test_a_card_that_breaks_the_protocol_when_it_is_asked_is_activated_again(
     end: Overheard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phone = Phone(end)
+    phone = Phone(end, first_id=1)
     phone.connect()
     monkeypatch.setattr(module, "TRUSTED", 0.0)
     air = end.air

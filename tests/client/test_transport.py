@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from nfcbridge import errors
+from nfcbridge.client import phone as phone_module
 from nfcbridge.client.errors import (
     NfcConnectError,
     NfcConnectTimeout,
@@ -28,6 +29,13 @@ from tests.server.hall import SOON, Desk
 from tests.stack.octets import NOT_NOW, text_message
 
 URL = "http://charger"
+
+
+@pytest.fixture
+def counted_from_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first messageID is 1."""
+    monkeypatch.setattr(phone_module, "LOWEST_ID", 1)
+    monkeypatch.setattr(phone_module, "HIGHEST_ID", 1)
 
 
 @pytest.fixture(params=["memory:desk", "udp:127.0.0.1:0"])
@@ -109,6 +117,7 @@ def test_the_tag_stays_activated_between_requests_and_what_was_done_is_counted(d
     assert (transport.statistics.activations, transport.statistics.exchanges) == (1, 3)
 
 
+@pytest.mark.usefixtures("counted_from_1")
 def test_the_settings_reach_the_phone() -> None:
     sent: list[bytes] = []
     tag = ForeignTag([text_message(b'{"messageID":1,"statusCode":200}')])
@@ -187,6 +196,7 @@ def test_a_link_that_does_not_exist_is_a_config_error() -> None:
         client.get(URL)
 
 
+@pytest.mark.usefixtures("counted_from_1")
 def test_a_tag_that_has_no_ndef_file_or_refuses_a_write_is_a_remote_protocol_error() -> None:
     tag = ForeignTag([text_message(b'{"messageID":%d,"statusCode":200}' % number) for number in (1, 3)])
     with httpx2.Client(transport=NfcTransport(tag), base_url=URL) as client:
@@ -379,6 +389,7 @@ def test_after_a_close_the_link_is_opened_again_if_it_was_given_by_name(desk: De
     assert transport.statistics.activations == 2
 
 
+@pytest.mark.usefixtures("counted_from_1")
 def test_an_end_that_was_given_is_closed_with_the_transport() -> None:
     tag = ForeignTag([text_message(b'{"messageID":1,"statusCode":200}')])
     with httpx2.Client(transport=NfcTransport(tag)) as client:
