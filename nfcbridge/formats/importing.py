@@ -1,0 +1,284 @@
+"""What can be imported, and how a file is told to be of a format: by its content, never by its name.
+
+    with open_source("capture.pcap.gz") as source:
+        chosen = recognise(source)
+        reading = chosen.read(source.stream)
+
+A log may begin with any number of lines of other programs, so the whole file is looked through until a format knows its
+own. Formats are asked in the order of the table: those that another could be taken for come later.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, NamedTuple, Self, cast
+
+from nfcbridge.errors import TraceError
+from nfcbridge.formats import (
+    apdu4j,
+    capture,
+    libnfc,
+    nfcpy,
+    nfcsnoop,
+    opensc,
+    pcsc_logs,
+    pcsc_spy,
+    proxmark,
+    yubico,
+)
+from nfcbridge.formats.found import Reading
+from nfcbridge.formats.lines import find_encoding, read_text
+
+HEAD: Final = 1 << 16
+"""Octets that formats without lines are known by."""
+
+WINDOW: Final = 1 << 18
+"""Characters of text that formats are looked for in at a time."""
+
+OVERLAP: Final = 1 << 14
+"""Characters that two windows share: no format needs more of a line to know it."""
+
+GZIP: Final = b"\x1f\x8b"
+OURS: Final = b'{"nfcbridge_trace"'
+ZIP: Final = b"PK\x03\x04"
+
+
+class TextFormat(NamedTuple):
+    """A log, or what a program printed.
+
+    Attributes:
+        name: for `--format`.
+        words: what it is, for people.
+        detect: whether a part of a text is of it.
+        read: reads a file from its beginning.
+    """
+
+    name: str
+    words: str
+    detect: Callable[[str], bool]
+    read: Callable[[BinaryIO], Reading]
+
+
+class OctetFormat(NamedTuple):
+    """A file that is no text; the attributes are those of `TextFormat`."""
+
+    name: str
+    words: str
+    detect: Callable[[bytes], bool]
+    read: Callable[[BinaryIO], Reading]
+
+
+ImportFormat = TextFormat | OctetFormat
+
+OCTET_FORMATS: Final = (
+    OctetFormat("pcap", "pcap or pcapng of link type 264, GSMTAP, or by NFCGate", capture.detect, capture.read),
+    OctetFormat("proxmark3", "trace file of the Proxmark3", proxmark.detect_file, proxmark.read_file),
+)
+
+TEXT_FORMATS: Final = (
+    TextFormat("nfcsnoop", "bug report of Android with a log of nfcsnoop", nfcsnoop.detect, nfcsnoop.read),
+    TextFormat(
+        "proxmark3-list", "what `hf 14a list` of the Proxmark3 printed", proxmark.detect_list, proxmark.read_list
+    ),
+    TextFormat("pcsc-spy", "log of pcsc-spy", pcsc_spy.detect_spy, pcsc_spy.read_spy),
+    TextFormat("pcsc-spy-shown", "log of pcsc-spy as it shows it", pcsc_spy.detect_shown_spy, pcsc_spy.read_shown_spy),
+    TextFormat("pcscd", "log of pcscd --apdu --debug", pcsc_logs.detect_pcscd, pcsc_logs.read_pcscd),
+    TextFormat("opensc", "debug log of OpenSC", opensc.detect_debug, opensc.read_debug),
+    TextFormat("opensc-tool", "what `opensc-tool -s` printed", opensc.detect_tool, opensc.read_tool),
+    TextFormat("apdu4j", "log of apdu4j or GlobalPlatformPro", apdu4j.detect, apdu4j.read),
+    TextFormat("ykman", "log of ykman or python-fido2", yubico.detect, yubico.read),
+    TextFormat("libnfc", "debug log of libnfc", libnfc.detect_bus, libnfc.read_bus),
+    TextFormat("libnfc-tag", "what a tag emulated by libnfc printed", libnfc.detect_tag, libnfc.read_tag),
+    TextFormat("nfcpy", "debug log of nfcpy", nfcpy.detect, nfcpy.read),
+    TextFormat(
+        "pyscard",
+        "what pyscard's console observer, or scriptor, printed",
+        pcsc_logs.detect_pyscard,
+        pcsc_logs.read_pyscard,
+    ),
+)
+
+IMPORT_FORMATS: Final[dict[str, ImportFormat]] = {each.name: each for each in (*OCTET_FORMATS, *TEXT_FORMATS)}
+"""By the name for `--format`."""
+
+
+def describe_formats() -> str:
+    """The table for people, a format a line."""
+    return "\n".join(f"  {each.name:<16}{each.words}" for each in IMPORT_FORMATS.values())
+
+
+def recognise(stream: BinaryIO) -> ImportFormat | None:
+    """The format of a file, which stands at its beginning then; None if it is none of those known.
+
+    Args:
+        stream: the file, which can be rewound.
+    """
+    begin = stream.tell()
+    try:
+        head = _read_all(stream, HEAD)
+        if (found := detect(head)) is not None:
+            return found
+        stream.seek(begin)
+        for text in _windows(stream):
+            if (found := detect_text(text)) is not None:
+                return found
+        return None
+    finally:
+        stream.seek(begin)
+
+
+def detect(head: bytes) -> ImportFormat | None:
+    """The format that the first octets of a file show, if they do."""
+    # Text in UTF-16 has octets that a file without a mark could be taken for.
+    if find_encoding(head)[1] == 0:
+        for each in OCTET_FORMATS:
+            if each.detect(head):
+                return each
+    return None
+
+
+def detect_text(text: str) -> TextFormat | None:
+    """The format that a part of a text shows, if it does."""
+    return next((each for each in TEXT_FORMATS if each.detect(text)), None)
+
+
+def _windows(stream: BinaryIO) -> Iterator[str]:
+    kept = ""
+    for text in read_text(stream):
+        kept += text
+        if len(kept) >= WINDOW:
+            yield kept
+            kept = kept[-OVERLAP:]
+            # A line begins where a line begins.
+            kept = kept[kept.find("\n") + 1 :]
+    if kept:
+        yield kept
+
+
+def _read_all(stream: BinaryIO, count: int) -> bytes:
+    """As many octets as there are, up to `count`."""
+    parts: list[bytes] = []
+    while count > 0 and (part := stream.read(count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+class Unpacked(io.RawIOBase):
+    """A file of gzip as what is in it. One that was cut off ends where it was cut off.
+
+    Attributes:
+        broken: why it ended before its end, in words; empty if it did not.
+    """
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__()
+        self._packed = packed
+        self._file = gzip.GzipFile(fileobj=packed)
+        self._at = 0
+        self.broken = ""
+
+    def readable(self) -> bool:
+        """See `io.RawIOBase`."""
+        return True
+
+    def seekable(self) -> bool:
+        """See `io.RawIOBase`."""
+        return True
+
+    def tell(self) -> int:
+        """See `io.RawIOBase`."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go back to a place, from the beginning."""
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("from the beginning alone")
+        self._packed.seek(0)
+        self._file = gzip.GzipFile(fileobj=self._packed)
+        self._at, self.broken = 0, ""
+        while self._at < offset and self.read(min(offset - self._at, HEAD)):
+            pass
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `io.RawIOBase`."""
+        if self.broken:
+            return b""
+        try:
+            octets = self._file.read(-1 if size is None else size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.broken = f"the gzip file is not whole ({error})"
+            return b""
+        self._at += len(octets)
+        return octets
+
+
+class Source:
+    """An open file that is to be imported.
+
+    Args:
+        file: its octets; can be rewound, stays open.
+
+    Attributes:
+        stream: what is in it, unpacked.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        begin = file.tell()
+        head = file.read(len(ZIP))
+        file.seek(begin)
+        if head == ZIP:
+            raise TraceError("this is a zip archive: unpack it, and import the file in it that has the log")
+        self._unpacked = Unpacked(file) if head[:2] == GZIP else None
+        self.stream: BinaryIO = file if self._unpacked is None else cast("BinaryIO", self._unpacked)
+
+    @property
+    def broken(self) -> str:
+        """Why it ended before its end; empty if it did not, or was not packed."""
+        return "" if self._unpacked is None else self._unpacked.broken
+
+
+class OpenSource(Source):
+    """A source that is a file by its path, and closes it."""
+
+    def __init__(self, path: Path | str) -> None:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed with this object
+        try:
+            super().__init__(file)
+        except BaseException:
+            file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.close()
+
+
+def read_import(source: Source, name: str | None = None) -> tuple[ImportFormat, Reading]:
+    """Find the format of a file and begin to read it.
+
+    Args:
+        source: the file.
+        name: of the format, where the content is not to decide.
+
+    Raises:
+        TraceError: the content is of no known format.
+    """
+    chosen = IMPORT_FORMATS[name] if name is not None else recognise(source.stream)
+    if chosen is None:
+        if source.stream.read(len(OURS)) == OURS:
+            raise TraceError("this is a trace of nfcbridge already, which every command reads as it is")
+        raise TraceError(
+            "no format that is known; say --format NAME if it is one of "
+            + ", ".join(f"{each.name} ({each.words})" for each in IMPORT_FORMATS.values())
+        )
+    return chosen, chosen.read(source.stream)
