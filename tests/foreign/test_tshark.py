@@ -176,3 +176,46 @@ def test_tshark_knows_when_it_was_and_who_wrote_it(peers: Peers, tmp_path: Path)
     times = [float(line.split("\t")[0]) for line in shown]
     assert times == pytest.approx([wall + line["t"] for line in entries(trace)], abs=0.000002)
     assert shown[0].split("\t")[1].startswith("udp:")
+
+
+SOME: Final = [path for path in FIXTURES if path.stem in {"nfcpy-chained", "nfcpy-reactivated", "pyscard-power-off"}]
+"""Chains, two activations, and a trace of APDUs; three programs run for each test."""
+
+BLOCKS: Final = [path for path in SOME if level(path) == "blocks"]
+
+
+@pytest.mark.parametrize("trace", SOME, ids=lambda path: path.stem)
+@pytest.mark.parametrize("ending", [".pcapng", ".gsmtap"])
+def test_what_tshark_has_rewritten_is_imported_as_the_same(
+    trace: Path, ending: str, peers: Peers, tmp_path: Path
+) -> None:
+    tshark = peers.program("tshark", package="tshark")
+    ours, theirs, back = (tmp_path / name for name in (f"ours{ending}", "theirs.pcapng", "back.jsonl"))
+    subprocess.run([COMMAND, "trace", "export", str(trace), str(ours)], check=True, timeout=60)
+    subprocess.run([tshark, "-r", str(ours), "-w", str(theirs)], check=True, timeout=60, capture_output=True)
+    subprocess.run([COMMAND, "trace", "import", str(theirs), str(back)], check=True, timeout=60, capture_output=True)
+    if ending == ".pcapng" or level(trace) == "apdus":
+        # The field behind the last command has no packet of GSMTAP that tells it.
+        expected = entries(trace)
+        while ending == ".gsmtap" and expected[-1]["dir"] == "field":
+            expected.pop()
+        assert entries(back) == expected
+        assert json.loads(back.read_text().splitlines()[0]) == json.loads(trace.read_text().splitlines()[0]) | {
+            "app": json.loads(trace.read_text().splitlines()[0]).get("app", {})
+        }
+    else:
+        assert [bytes.fromhex(line["hex"])[1] for line in entries(back) if line["dir"] == "reader"] == instructions(
+            trace
+        )
+
+
+@pytest.mark.parametrize("trace", BLOCKS, ids=lambda path: path.stem)
+def test_a_capture_that_has_lost_our_notes_is_imported_by_its_octets(trace: Path, peers: Peers, tmp_path: Path) -> None:
+    editcap = peers.program("editcap", package="wireshark-common")
+    ours, theirs, back = (tmp_path / name for name in ("ours.pcapng", "theirs.pcap", "back.jsonl"))
+    subprocess.run([COMMAND, "trace", "export", str(trace), str(ours)], check=True, timeout=60)
+    subprocess.run([editcap, "-F", "pcap", str(ours), str(theirs)], check=True, timeout=60)
+    subprocess.run([COMMAND, "trace", "import", str(theirs), str(back)], check=True, timeout=60, capture_output=True)
+    assert [line["hex"] for line in entries(back) if "hex" in line] == [
+        line["hex"] for line in entries(trace) if "hex" in line
+    ]
