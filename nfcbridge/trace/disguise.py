@@ -123,11 +123,15 @@ def _like(sign: str, replacement: str) -> str:
 
 def read_json_text(raw: str) -> str:
     """What the inside of a JSON string says; escapes that are none stay."""
+    if "\\" not in raw:
+        return raw
     return "".join(said for _, said in _json_signs(raw))
 
 
 def replace_json_text(raw: str, disguise: Disguise) -> str:
     """The inside of a JSON string with what it says replaced, each sign written as it was."""
+    if "\\" not in raw:
+        return disguise.replace(raw)
     parts = list(_json_signs(raw))
     replaced = iter(disguise.replace("".join(said for _, said in parts)))
     made = []

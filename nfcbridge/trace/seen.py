@@ -30,6 +30,8 @@ class BlockKind(enum.Enum):
     DESELECT = "S(DESELECT)"
     INVALID = "no block"
 
+    __hash__ = object.__hash__  # a member is itself alone; that of Enum is a function of Python, called for each frame
+
 
 class Selection(enum.Enum):
     """What a reader has selected."""
@@ -39,6 +41,8 @@ class Selection(enum.Enum):
     APPLICATION = "NDEF application"
     CC = "CC"
     NDEF = "NDEF file"
+
+    __hash__ = object.__hash__
 
 
 class Seen(Struct, frozen=True):
