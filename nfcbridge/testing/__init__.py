@@ -17,24 +17,26 @@
     replays.py      recorded traces as tests
 
 Names for type annotations, which are imported when they are first used: `Charger`, `ChargerClient`, `ChargerSettings`,
-`LinkTrace`.
+`LinkTrace`, and `Report`, which is what `replay` is. A project whose tests use all of it is `tests/testing/example`.
 """
 
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nfcbridge.replay.report import Report
     from nfcbridge.testing.charger import Charger
     from nfcbridge.testing.client import ChargerClient
     from nfcbridge.testing.settings import ChargerSettings
     from nfcbridge.testing.trace import LinkTrace
 
-__all__ = ["Charger", "ChargerClient", "ChargerSettings", "LinkTrace"]
+__all__ = ["Charger", "ChargerClient", "ChargerSettings", "LinkTrace", "Report"]
 
 _HOMES: Final = {
     "Charger": "nfcbridge.testing.charger",
     "ChargerClient": "nfcbridge.testing.client",
     "ChargerSettings": "nfcbridge.testing.settings",
     "LinkTrace": "nfcbridge.testing.trace",
+    "Report": "nfcbridge.replay.report",
 }
 
 

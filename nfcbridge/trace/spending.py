@@ -5,7 +5,6 @@ from enum import Enum
 from typing import Final
 
 from nfcbridge import airtime
-from nfcbridge.errors import BlockError
 from nfcbridge.isodep.activation import Pps
 from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.seen import ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen, Selection
@@ -173,11 +172,8 @@ class Uses:
         elif kind is BlockKind.PPS:
             self._pps = block.octets
         elif kind is BlockKind.PPS_RESPONSE:
-            try:
-                pps = Pps.parse(self._pps)
-                self._rates = (pps.dr, pps.ds)
-            except BlockError:
-                pass
+            pps = Pps.parse(self._pps)  # it was read before: it would not have this name otherwise
+            self._rates = (pps.dr, pps.ds)
         if kind in _ACTIVATION and self._again:
             self.re_selects += block.air
             self.news["entry", block.entry] = Use.RE_SELECT

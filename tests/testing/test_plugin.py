@@ -547,3 +547,11 @@ def test_loading_the_plugin_imports_nothing_that_takes_time() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(loaded) <= {"nfcbridge", "nfcbridge.testing", "nfcbridge.testing.plugin"}
+
+
+def test_names_for_annotations_are_there_and_others_are_not() -> None:
+    import nfcbridge.testing as package
+
+    assert [getattr(package, name).__name__ for name in package.__all__] == package.__all__
+    with pytest.raises(AttributeError, match="no attribute 'Phone'"):
+        _ = package.Phone

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from nfcbridge.cli.trace.pictures import COLOURS, RED, THOUSAND, WIDTH, WORDS
+from nfcbridge.cli.trace.pictures import COLOURS, RED, THOUSAND, WIDTH, WORDS, write_title
 from nfcbridge.trace.spending import Use
 from nfcbridge.trace.timeline import Frame, Timeline
 
@@ -88,7 +88,7 @@ def draw_timeline(timeline: Timeline, title: str) -> "Figure":
     axes.set_xticks([at for at, _ in ticks], [label for _, label in ticks])
     axes.set_xlabel("ms: computed air of each frame, and measured waits between them")
     axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    write_title(figure, title)
     used = {frame.use for frame in timeline.frames}
     handles = [Patch(color=colour, label=words) for use, (colour, words) in USES.items() if use in used]
     if any(frame.selection for frame in timeline.frames):

@@ -6,6 +6,7 @@ matplotlib is imported in these two alone, and without a window system: figures 
 import math
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -77,13 +78,23 @@ def save_picture(figure: "Figure", path: Path) -> None:
     nothing = {"Date": None} if ending == "svg" else {"Software": None}
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".{ending}", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file, mpl.rc_context({"svg.hashsalt": "nfcbridge"}):
+        with (
+            os.fdopen(descriptor, "wb") as file,
+            mpl.rc_context({"svg.hashsalt": "nfcbridge"}),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a file's name: a box stands for it
             figure.savefig(file, format=ending, dpi=DPI, metadata=nothing)
         Path(name).chmod(0o666 & ~current_umask())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_title(figure: "Figure", title: str) -> None:
+    """Write what stands above a picture, a $ as itself and not as the sign of a formula."""
+    figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left", parse_math=False)
 
 
 def current_umask() -> int:
@@ -99,7 +110,7 @@ def draw_histogram(stats: Stats, title: str) -> "Figure":
 
     figure = Figure(figsize=(WIDTH, 7.2), layout="constrained")
     shares, counts, means = figure.subplots(3, 1, height_ratios=(0.6, 2.2, 2.2))
-    figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    write_title(figure, title)
     _draw_shares(shares, stats.spent)
     _draw_counts(counts, stats.durations)
     _draw_means(means, stats.durations)

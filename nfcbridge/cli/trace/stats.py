@@ -240,10 +240,11 @@ def as_builtins(stats: "Stats") -> dict[str, Any]:
 
 def print_tables(counted: Sequence[Counted], total: "Stats") -> None:
     """Print what crossed and where the time went, a row a file, and the total of several."""
+    from nfcbridge.cli.console import escape_controls
     from nfcbridge.cli.terminal import has_colour, open_console
 
     console = open_console()
-    rows = [(each.name, each.stats) for each in counted]
+    rows = [(escape_controls(each.name), each.stats) for each in counted]
     if len(rows) > 1:
         rows.append((TOTAL, total))
     if console.width < WHOLE_TABLE:
@@ -346,6 +347,7 @@ def draw(counted: Sequence[Counted], total: "Stats", picture: Path, exchange: in
         ConfigError: there is no such exchange.
         OSError: the file cannot be written.
     """
+    from nfcbridge.cli.console import escape_controls
     from nfcbridge.cli.trace.picture_timeline import draw_timeline
     from nfcbridge.cli.trace.pictures import draw_histogram, save_picture
     from nfcbridge.errors import ConfigError
@@ -358,7 +360,7 @@ def draw(counted: Sequence[Counted], total: "Stats", picture: Path, exchange: in
         (one, timeline), *_ = timelines
         figure = draw_timeline(timeline, title_of(one, timeline))
     else:
-        names = Path(counted[0].name).name if len(counted) == 1 else f"{len(counted)} traces"
+        names = escape_controls(Path(counted[0].name).name) if len(counted) == 1 else f"{len(counted)} traces"
         figure = draw_histogram(total, f"{names}: {total.exchanges} exchanges")
     save_picture(figure, picture)
 
@@ -375,4 +377,4 @@ def title_of(counted: Counted, timeline: "Timeline") -> str:
     answered = "no answer" if answer is None else str(answer.status)
     number = 0 if exchange is None else exchange.index
     cut = ", its first frames" if timeline.cut else ""
-    return f"{Path(counted.name).name}: exchange {number}{cut}, {escape_controls(asked)} \u2192 {answered}"
+    return escape_controls(f"{Path(counted.name).name}: exchange {number}{cut}, {asked} \u2192 {answered}")
