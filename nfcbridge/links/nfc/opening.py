@@ -15,7 +15,7 @@ from nfcbridge.errors import LinkError
 from nfcbridge.links.nfc.drivers import BY_MODULE, Driver, driver_of
 from nfcbridge.links.nfc.faults import describe, driver_faults, translated
 from nfcbridge.links.nfc.names import TTY_DRIVERS, ReaderName
-from nfcbridge.links.nfc.transport import PatientTransport
+from nfcbridge.links.nfc.transport import PatientTransport, patient
 
 FIRST_SPEED: Final = 115_200
 """Bit/s of a PN532 after power up (HSU)."""
@@ -80,7 +80,7 @@ def open_device(name: ReaderName, *, as_card: bool) -> Opened:
         chipset = getattr(device, "chipset", None)
         transport = None
         if chipset is not None:
-            transport = chipset.transport = PatientTransport(chipset.transport)
+            transport = chipset.transport = patient(chipset.transport)
     opened = Opened(device, transport, driver)
     if as_card and driver.as_card:
         opened.close()

@@ -3,6 +3,13 @@
 A driver that waits for a phone gives its command a time-out; when that is over it cancels the command and gives it
 again. In between the chip is deaf, and a frame that came in that moment is lost. Here a command that waits for the air
 is given once, with no time to wait; `wait` then looks for the response as often and as long as anybody likes.
+
+A serial port is read here and not by nfcpy, which sets the port up anew for every read, waits 50 ms at least and trips
+over a frame that is not whole. Frames of a PN53x to its host:
+
+    00 00 FF 00 FF 00                            acknowledgement; FF 00 in the middle: the chip wants it again
+    00 00 FF LEN LCS data DCS 00                 LEN and LCS make 0, data and DCS make 0
+    00 00 FF FF FF LEN LEN LCS data DCS 00       an extended one
 """
 
 import contextlib
@@ -19,6 +26,35 @@ with other things: USB."""
 
 ACK: Final = bytes.fromhex("0000FF00FF00")
 """Host and chip acknowledge commands by it, PN53x and Port-100 alike; from the host it also cancels a command."""
+
+SHORTEST_WAIT: Final = 0.05
+"""Seconds that a serial port gets at least for a response, as nfcpy has it: adapters collect octets."""
+
+WRITE: Final = 1.0
+"""Seconds for a frame to leave: 275 octets take 24 ms at the lowest speed."""
+
+_START: Final = b"\x00\x00\xff"
+_CHUNK: Final = 512
+_GONE: Final = "the port has gone"
+
+
+def patient(inner: Any) -> "PatientTransport":  # noqa: ANN401 - nfcpy has no types
+    """Return what stands before a transport of nfcpy."""
+    if inner.TYPE == "TTY" and sys.platform != "win32":
+        return SerialTransport(inner)
+    return PatientTransport(inner)
+
+
+def frame_size(octets: bytearray) -> int:
+    """Return how long the frame is that begins here; 0 if not enough of it is there to tell."""
+    if len(octets) < len(ACK):
+        return 0
+    size, check = octets[3], octets[4]
+    if {size, check} == {0x00, 0xFF}:
+        return len(ACK)
+    if size != 0xFF or check != 0xFF:  # noqa: PLR2004 - see above
+        return size + 7
+    return int.from_bytes(octets[5:7], "big") + 10 if len(octets) > len(ACK) else 0
 
 
 class PatientTransport:
@@ -41,9 +77,6 @@ class PatientTransport:
         self.acked_first_at = 0.0
         self.acked_at = 0.0
         self.responded_at = 0.0
-        self._wake_out = self._wake_in = -1
-        if inner.TYPE == "TTY" and sys.platform != "win32":
-            self._wake_out, self._wake_in = os.pipe()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever drivers ask their transport for
         return getattr(self._inner, name)
@@ -67,7 +100,7 @@ class PatientTransport:
         """Return a frame, waiting some milliseconds; 0: as nfcpy understands it."""
         frame, self._held = self._held, None
         if frame is None:
-            frame = self._inner.read(timeout)
+            frame = self._get(timeout)
         now = time.perf_counter()
         if frame == ACK:
             self.acked_at = now
@@ -86,32 +119,103 @@ class PatientTransport:
         Raises:
             OSError: the device is gone.
         """
-        if self._held is not None:
-            return True
-        if self._wake_out >= 0:
-            port = self._inner.tty
-            ready, _, _ = select.select([port.fileno(), self._wake_out], [], [], timeout)
-            here = port.fileno() in ready
-        else:
-            try:
-                self._held = self._inner.read(max(1, int(1000 * min(timeout, SLICE))))
-            except OSError as error:
-                if error.errno != errno.ETIMEDOUT:
-                    raise
-            here = self._held is not None
-        if here:
-            self.arrived_at = time.perf_counter()
-        return here
+        if self._held is None and not self._look(timeout):
+            return False
+        self.arrived_at = time.perf_counter()
+        return True
+
+    def _get(self, timeout: int) -> Any:  # noqa: ANN401
+        return self._inner.read(timeout)
+
+    def _look(self, timeout: float) -> bool:
+        try:
+            self._held = self._inner.read(max(1, int(1000 * min(timeout, SLICE))))
+        except OSError as error:
+            if error.errno != errno.ETIMEDOUT:
+                raise
+        return self._held is not None
 
     def wake(self) -> None:
-        """Let a `wait` of another thread return; any thread may call it."""
-        if self._wake_in >= 0:
-            with contextlib.suppress(OSError):  # closed meanwhile
-                os.write(self._wake_in, b"\0")
+        """Let a `wait` of another thread return soon; any thread may call it."""
 
     def close(self) -> None:
         """Close the port."""
         self._inner.close()
+
+
+class SerialTransport(PatientTransport):
+    """The same for a serial port."""
+
+    def __init__(self, inner: Any) -> None:  # noqa: ANN401
+        super().__init__(inner)
+        self._received = bytearray()
+        self._wake_out, self._wake_in = os.pipe()
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame."""
+        self._held = None
+        self._received.clear()
+        port = self._port
+        port.reset_input_buffer()
+        fd = port.fileno()
+        rest = memoryview(bytes(frame))
+        while rest:
+            _, ready, _ = select.select([], [fd], [], WRITE)
+            if not ready:
+                raise OSError(errno.EIO, "the port does not take what is sent")
+            rest = rest[os.write(fd, rest) :]
+
+    @property
+    def _port(self) -> Any:  # noqa: ANN401 - pyserial's
+        port = self._inner.tty
+        if port is None:
+            raise OSError(errno.ENODEV, _GONE)
+        return port
+
+    def _get(self, timeout: int) -> Any:  # noqa: ANN401
+        give_up = time.monotonic() + max(timeout / 1000, SHORTEST_WAIT)
+        fd = self._port.fileno()
+        while (frame := self._cut()) is None:
+            ready, _, _ = select.select([fd], [], [], max(0.0, give_up - time.monotonic()))
+            if not ready:
+                raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+            octets = os.read(fd, _CHUNK)
+            if not octets:
+                raise OSError(errno.ENODEV, _GONE)
+            self._received += octets
+        return frame
+
+    def _cut(self) -> bytearray | None:
+        """Take the first frame out of what was received; what is before it is noise."""
+        received = self._received
+        start = received.find(_START)
+        if start < 0:
+            del received[:-2]  # which may be a beginning
+            return None
+        del received[:start]
+        size = frame_size(received)
+        if not 0 < size <= len(received):
+            return None
+        frame = received[:size]
+        del received[:size]
+        return frame
+
+    def _look(self, timeout: float) -> bool:
+        self._held = self._cut()
+        if self._held is not None:
+            return True
+        fd = self._port.fileno()
+        ready, _, _ = select.select([fd, self._wake_out], [], [], timeout)
+        return fd in ready
+
+    def wake(self) -> None:
+        """Let a `wait` of another thread return at once; any thread may call it."""
+        with contextlib.suppress(OSError):  # closed meanwhile
+            os.write(self._wake_in, b"\0")
+
+    def close(self) -> None:
+        """Close the port."""
+        super().close()
         wake_out, wake_in = self._wake_out, self._wake_in
         self._wake_out = self._wake_in = -1
         if wake_out >= 0:
