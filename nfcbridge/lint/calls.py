@@ -70,18 +70,15 @@ class Calls:
 
     def receive(self, seen: Seen) -> Iterator[Seen]:
         """Take a fact of the conversation, or what the trace shows."""
-        request = seen.request if isinstance(seen, RequestWritten) else None
         if isinstance(seen, ExchangeSeen):
             request = seen.request.request
-        if request is None or not self._is_ours(request):
-            return
-        if isinstance(seen, RequestWritten):
-            call = read_call(seen.message, request)
+            if request is not None and self._is_ours(request):
+                yield from self._end(seen, request)
+        elif isinstance(seen, RequestWritten) and seen.request is not None and self._is_ours(seen.request):
+            call = read_call(seen.message, seen.request)
             yield call
             if call.path == LOGIN and not seen.retry:
                 yield from self._log_in(call)
-        elif isinstance(seen, ExchangeSeen):
-            yield from self._end(seen, request)
 
     def _is_ours(self, request: Request) -> bool:
         if self._kind is None:

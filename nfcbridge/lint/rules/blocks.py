@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nfcbridge.isodep.ats import RESERVED_FSXI
-from nfcbridge.isodep.blocks import CRC_OCTETS, MAX_WTXM, WTXM_MASK
+from nfcbridge.isodep.blocks import CID, CRC_OCTETS, MAX_WTXM, S_WTX, WTXM_MASK
 from nfcbridge.lint.facts import NumberWrong, Question, Reply
 from nfcbridge.lint.known import Known
 from nfcbridge.lint.rule import Hit, Severity, rule
@@ -84,10 +84,13 @@ def wtx_wrong(seen: Question | BlockSeen, _known: Known) -> Iterator[Hit]:
             )
         elif block.kind in I_BLOCKS:
             yield Hit("the reader answered S(WTX) with an I-block", (asked, block))
-    elif seen.kind is BlockKind.WTX and not seen.from_reader:
-        wtxm = seen.inf[0] & WTXM_MASK if seen.inf else 0
-        if not 1 <= wtxm <= MAX_WTXM:
-            yield Hit(f"the card asked for {wtxm} waiting times, and 1 to {MAX_WTXM} can be had", (seen,))
+    elif not seen.from_reader and is_broken_wtx(seen):
+        yield Hit(f"the card sent {seen.octets[:4].hex()}: one octet of 1 to {MAX_WTXM} asks for time", (seen,))
+
+
+def is_broken_wtx(block: BlockSeen) -> bool:
+    """Whether a frame that is no block would be S(WTX) with another WTXM."""
+    return block.kind is BlockKind.INVALID and block.octets[:1] != b"" and block.octets[0] & ~CID == S_WTX
 
 
 @rule(
@@ -168,7 +171,7 @@ def frame_too_long(block: BlockSeen, known: Known) -> Iterator[Hit]:
 )
 def no_block(block: BlockSeen, _known: Known) -> Iterator[Hit]:
     """What cannot be read as a block."""
-    if block.kind is BlockKind.INVALID:
+    if block.kind is BlockKind.INVALID and not is_broken_wtx(block):
         yield Hit(f"{whose(block)} sent {count_octets(len(block.octets))} that are no block", (block,))
 
 
