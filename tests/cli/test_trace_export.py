@@ -200,6 +200,12 @@ def test_a_report_has_the_findings_of_lint(trace: Path) -> None:
     assert "| NB" in report[report.index("## Findings") : report.index("## Messages")]
 
 
+def test_a_finding_with_many_places_names_the_first_ones() -> None:
+    assert export.list_lines([3]) == "3"
+    assert export.list_lines(list(range(8))) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert export.list_lines(list(range(9))) == "0, 1, 2, 3, 4, 5, 6, 7 and 1 more"
+
+
 def test_memory_does_not_grow_with_the_trace(trace: Path) -> None:
     import tracemalloc
 

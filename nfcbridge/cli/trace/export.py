@@ -18,6 +18,10 @@ MAX_ISSUE: Final = 65_536
 """Characters of the longest text that GitHub takes in an issue."""
 
 
+MAX_LINES: Final = 8
+"""Lines that a report names for one finding."""
+
+
 def _pcapng(header: "Header", _name: str) -> "list[Writer]":
     from nfcbridge.formats.iso14443_writer import Iso14443Writer
 
@@ -207,7 +211,7 @@ def finder(header: "Header") -> "Callable[[Entry | None], list[FindingRow]]":
             FindingRow(
                 severity=each.rule.severity.value,
                 rule=each.rule.id,
-                lines=", ".join(str(place.first + 1) for place in each.places),
+                lines=list_lines([place.first + 1 for place in each.places]),
                 what=each.what,
                 mend=each.rule.mend,
             )
@@ -215,6 +219,12 @@ def finder(header: "Header") -> "Callable[[Entry | None], list[FindingRow]]":
         ]
 
     return find
+
+
+def list_lines(numbers: list[int]) -> str:
+    """Return lines in words, the first ones of many."""
+    shown = ", ".join(map(str, numbers[:MAX_LINES]))
+    return shown if len(numbers) <= MAX_LINES else f"{shown} and {len(numbers) - MAX_LINES} more"
 
 
 @contextmanager
