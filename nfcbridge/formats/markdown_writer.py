@@ -156,7 +156,7 @@ class Findings(_Part):
     def __init__(self, find: Callable[[Entry | None], list[FindingRow]]) -> None:
         super().__init__()
         self._find = find
-        self._any = False
+        self._told: set[str] = set()  # rules whose remedy was told: there are some dozens of them
 
     def begin(self) -> bytes:
         """See `Writer.begin`."""
@@ -168,15 +168,17 @@ class Findings(_Part):
 
     def close(self) -> bytes:
         """See `Writer.close`."""
-        return self._show(self._find(None)) + (b"" if self._any else b"None.\n")
+        return self._show(self._find(None)) + (b"" if self._told else b"None.\n")
 
     def _show(self, findings: list[FindingRow]) -> bytes:
         if not findings:
             return b""
-        title = "" if self._any else heading("Severity", "Rule", "Lines", "What", "What to do")
-        self._any = True
-        rows = (row(each.severity, each.rule, each.lines, cell(each.what), cell(each.mend)) for each in findings)
-        return (title + "".join(rows)).encode(errors="replace")
+        text = "" if self._told else heading("Severity", "Rule", "Lines", "What", "What to do")
+        for each in findings:
+            mend = "" if each.rule in self._told else cell(each.mend)
+            self._told.add(each.rule)
+            text += row(each.severity, each.rule, each.lines, cell(each.what), mend)
+        return text.encode(errors="replace")
 
 
 class Messages(_DecodedPart):

@@ -125,7 +125,7 @@ def test_all_frames_are_folded() -> None:
     ]
 
 
-def test_findings_are_a_table_with_one_heading() -> None:
+def test_findings_are_a_table_with_one_heading_that_tells_a_remedy_once() -> None:
     def find(entry: Entry | None) -> list[FindingRow]:
         return [] if entry is None else [FindingRow("error", "NB101", "3", "a|b", "mend *it*")]
 
@@ -136,7 +136,7 @@ def test_findings_are_a_table_with_one_heading() -> None:
         "| Severity | Rule | Lines | What | What to do |",
         "| --- | --- | --- | --- | --- |",
         "| error | NB101 | 3 | a\\|b | mend \\*it\\* |",
-        "| error | NB101 | 3 | a\\|b | mend \\*it\\* |",
+        "| error | NB101 | 3 | a\\|b |  |",
     ]
 
 
