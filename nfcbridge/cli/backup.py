@@ -52,7 +52,7 @@ def command(door: Door, *, file: Path, parts: tuple[str, ...], patience: float) 
         print_notice(f"{count} {WORDS.get(part, part)}")
         write_copy(rest, copy)
 
-    with open_session(door) as session:
+    with open_session(door, patience=patience, slipped=tell_slipped) as session:
         charger = Charger(session, patience=patience, slipped=tell_slipped)
         charger.read(list(parts or PARTS), done, copy)
     copy.role = door.user

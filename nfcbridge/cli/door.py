@@ -1,5 +1,6 @@
 """The door to a charger, for the commands of technicians: over NFC through a link, or over HTTP, and the login."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import wraps
@@ -24,6 +25,9 @@ BASE_PATH: Final = "/v1"
 """What paths of a charger's interface begin with over HTTP, where the URL has no path of its own."""
 
 FIRST_ERROR: Final = 400
+
+PAUSE: Final = 0.2
+"""Seconds before a link that failed at once is tried again; one that waits for a tag takes its own time."""
 
 
 class Door(NamedTuple):
@@ -84,8 +88,15 @@ def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
 
 
 @contextmanager
-def open_session(door: Door) -> "Iterator[Session]":
+def open_session(
+    door: Door, *, patience: float = 0.0, slipped: Callable[[str], None] = lambda _reason: None
+) -> "Iterator[Session]":
     """Log in at a door, and out again.
+
+    Args:
+        door: where.
+        patience: seconds in which a login that was torn is tried again; nothing is lost by a second one.
+        slipped: told why, before it is.
 
     Raises:
         ConfigError: there is no such link or URL.
@@ -103,32 +114,44 @@ def open_session(door: Door) -> "Iterator[Session]":
         # Before the password is asked for: who has named a link that does not exist need not type it in vain.
         with closing(open_reader(door.link)) as end:
             session = Session(NfcTransport(end), door.user, password_of(door.user, door.password_file))
-            with _logged_in(session, door):
+            with _logged_in(session, door, patience, slipped):
                 yield session
         return
     transport = httpx2.HTTPTransport(verify=_trusting(door.trust))
     base = base_url(door.url)
-    with _logged_in(
-        Session(transport, door.user, password_of(door.user, door.password_file), base_url=base), door
-    ) as session:
+    session = Session(transport, door.user, password_of(door.user, door.password_file), base_url=base)
+    with _logged_in(session, door, patience, slipped):
         yield session
 
 
 @contextmanager
-def _logged_in(session: "Session", door: Door) -> "Iterator[Session]":
+def _logged_in(session: "Session", door: Door, patience: float, slipped: Callable[[str], None]) -> "Iterator[None]":
     import httpx2
 
     from nfcbridge.cli.request import log_out
 
     try:
         try:
-            check_login(session.login(), door.user)
-            yield session
+            check_login(_login(session, time.monotonic() + patience, slipped), door.user)
+            yield
         except httpx2.TransportError as error:
             raise error if isinstance(error, LinkError) else LinkError(f"{door.url or door.link}: {error}") from error
         log_out(session)
     finally:
         session.close()
+
+
+def _login(session: "Session", end: float, slipped: Callable[[str], None]) -> "httpx2.Response":
+    import httpx2
+
+    while True:
+        try:
+            return session.login()
+        except httpx2.TransportError as error:
+            if time.monotonic() >= end:
+                raise
+            slipped(str(error))
+            time.sleep(PAUSE)
 
 
 def check_login(response: "httpx2.Response", user: str) -> None:

@@ -52,7 +52,7 @@ def command(
 
     copy = read_copy(file)
     copy = copy.only(list(parts)) if parts else copy
-    with open_session(door) as session:
+    with open_session(door, patience=patience, slipped=tell_slipped) as session:
         charger = Charger(session, patience=patience, slipped=tell_slipped)
         there = charger.read(copy.parts(), lambda _part, _count: None)
         print_notice(f"the charger has {there.words()}")

@@ -29,8 +29,13 @@ _UNUSABLE: Final = {
     "SCARD_E_CARD_UNSUPPORTED": "the reader does not know this kind of card",
 }
 _NO_SERVICE: Final = dict.fromkeys(
-    ("SCARD_E_NO_SERVICE", "SCARD_E_SERVICE_STOPPED", "SCARD_F_COMM_ERROR", "SCARD_E_INVALID_HANDLE"),
+    ("SCARD_E_NO_SERVICE", "SCARD_E_SERVICE_STOPPED"),
     "the PC/SC service does not run: apt-get install pcscd, systemctl start pcscd.socket",
+)
+# pcscd gives them for a card that is taken out at a bad moment, and when it ends itself.
+_DROPPED: Final = dict.fromkeys(
+    ("SCARD_F_COMM_ERROR", "SCARD_E_INVALID_HANDLE"),
+    "PC/SC has let go of it; as a rule the card was moved: hold it still",
 )
 _NO_ACCESS: Final = dict.fromkeys(
     ("SCARD_E_NO_ACCESS", "SCARD_W_SECURITY_VIOLATION"),
@@ -65,11 +70,11 @@ class Codes:
         self._scard = scard
         self.gone = codes(*_GONE)
         self.unusable = codes(*_UNUSABLE)
-        self.no_service = codes(*_NO_SERVICE)
+        self.no_service = codes(*_NO_SERVICE, *_DROPPED)
         self.no_reader = codes("SCARD_E_NO_READERS_AVAILABLE", "SCARD_E_UNKNOWN_READER", "SCARD_E_READER_UNAVAILABLE")
         self.nothing_new = codes("SCARD_E_TIMEOUT", "SCARD_E_CANCELLED")
         self.too_long = codes(*_TOO_LONG)
-        words = _GONE | _UNUSABLE | _NO_SERVICE | _NO_ACCESS | _TOO_LONG
+        words = _GONE | _UNUSABLE | _NO_SERVICE | _DROPPED | _NO_ACCESS | _TOO_LONG
         self._words = {getattr(scard, name): told for name, told in words.items() if hasattr(scard, name)}
 
     def explain(self, code: int) -> str:

@@ -19,6 +19,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from nfcbridge.links import vpcd
 from tests.conftest import Peers
 from tests.foreign.served import PROJECT
 
@@ -116,10 +119,32 @@ class Room:
             assert time.monotonic() < end, f"pcscd took no client within {START_TIMEOUT} s"
             time.sleep(0.01)  # nothing tells when a path of another namespace appears
 
+    @contextlib.contextmanager
+    def furnishing(self, pcscd_socket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Makes PC/SC of this process, and the virtual reader of its `vpcd` link, those of the room."""
+        pcscd_socket.symlink_to(self.pcscd)
+        monkeypatch.setattr(vpcd, "connect_to_vpcd", lambda _host, port: self.connect(port))
+        yield
+        wait_until_empty()
+        pcscd_socket.unlink()
+
     def close(self) -> None:
         """Ends pcscd, and with it the namespaces."""
         self.process.kill()
         self.process.communicate()
+
+
+def wait_until_empty() -> None:
+    """Waits until pcscd has noticed that the cards are gone, for which it looks every 0.4 s."""
+    from smartcard import scard
+
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    states = [(f"Virtual PCD 00 0{slot}", scard.SCARD_STATE_UNAWARE) for slot in (0, 1)]
+    while not all(state & scard.SCARD_STATE_EMPTY for _, state in states):
+        code, told = scard.SCardGetStatusChange(context, int(PROGRAM_TIMEOUT * 1000), states)
+        assert code == scard.SCARD_S_SUCCESS
+        states = [(name, state & ~scard.SCARD_STATE_CHANGED) for name, state, _ in told]
+    scard.SCardReleaseContext(context)
 
 
 def _missing(peers: Peers) -> None:

@@ -266,7 +266,7 @@ def test_after_a_restart_of_the_service_the_card_is_found_again(pcsc: FakeScard,
     pcsc.insert(ACR, good)
     end.activate(PATIENCE)
     pcsc.restart()
-    with pytest.raises(FieldLostError, match="service does not run"):
+    with pytest.raises(FieldLostError, match="has let go of it"):
         end.transceive(SELECT, PATIENCE)
     assert end.activate(0.0) == FOUND
     end.field_off()

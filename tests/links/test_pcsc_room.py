@@ -21,7 +21,7 @@ import pytest
 from nfcbridge.cli import main
 from nfcbridge.client.phone import Phone
 from nfcbridge.errors import FieldLostError, LinkError, LinkTimeoutError
-from nfcbridge.links import ReaderEnd, open_reader, vpcd
+from nfcbridge.links import ReaderEnd, open_reader
 from nfcbridge.server.emulator import Emulator
 from tests.conftest import Peers
 from tests.foreign.room import READER, Room, open_room
@@ -96,24 +96,8 @@ def room(peers: Peers) -> Iterator[Room]:
 @pytest.fixture(autouse=True)
 def in_room(room: Room, pcscd_socket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """PC/SC of this process is the room's, and so is the virtual reader."""
-    pcscd_socket.symlink_to(room.pcscd)
-    monkeypatch.setattr(vpcd, "connect_to_vpcd", lambda _host, port: room.connect(port))
-    yield
-    wait_until_empty()
-    pcscd_socket.unlink()
-
-
-def wait_until_empty() -> None:
-    """Wait until pcscd has noticed that the cards are gone, for which it looks every 0.4 s."""
-    from smartcard import scard
-
-    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-    states = [(f"Virtual PCD 00 0{slot}", scard.SCARD_STATE_UNAWARE) for slot in (0, 1)]
-    while not all(state & scard.SCARD_STATE_EMPTY for _, state in states):
-        code, told = scard.SCardGetStatusChange(context, int(SOON * 1000), states)
-        assert code == scard.SCARD_S_SUCCESS
-        states = [(name, state & ~scard.SCARD_STATE_CHANGED) for name, state, _ in told]
-    scard.SCardReleaseContext(context)
+    with room.furnishing(pcscd_socket, monkeypatch):
+        yield
 
 
 @pytest.fixture
