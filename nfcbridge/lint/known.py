@@ -47,3 +47,7 @@ class Known:
         yield from self.receive(seen)
         yield from self.tag.close()
         yield from self.talk.close()
+
+    def cut(self) -> Iterator[Seen]:
+        """The same where the trace was cut off: what was only held back."""
+        yield from self.talk.close()

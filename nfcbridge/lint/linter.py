@@ -44,9 +44,14 @@ class Linter:
             finding for seen in self._known.receive(self._decoder.receive(entry)) for finding in self._findings(seen)
         ]
 
-    def close(self) -> list[Finding]:
-        """What the end of the trace brings to light."""
-        return [finding for seen in self._known.close(self._decoder.close()) for finding in self._findings(seen)]
+    def close(self, *, cut: bool = False) -> list[Finding]:
+        """What the end of the trace brings to light.
+
+        Args:
+            cut: it ends where nobody meant it to, so that what is half done there is not wrong.
+        """
+        ended = self._known.cut() if cut else self._known.close(self._decoder.close())
+        return [finding for seen in ended for finding in self._findings(seen)]
 
     def _findings(self, seen: Seen) -> list[Finding]:
         return [

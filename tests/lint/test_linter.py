@@ -10,6 +10,8 @@ from nfcbridge.lint.report import finding_as_data
 from nfcbridge.lint.sarif import format_result
 from nfcbridge.trace import Dir, Entry, Header, TraceFile
 from tests.lint.test_fixtures import FOLDER, path_of
+from tests.lint.told import APDUS, DETECTED, IDLE_READ, exchange, update, write
+from tests.trace.lines import entries as trace_of
 
 HEADERS = (
     Header(level="blocks", source="nfcbridge 0.1.0 card"),
@@ -86,6 +88,28 @@ def test_chosen_rules_alone_are_held_against_a_trace() -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_each_severity_has_rules(severity: Severity) -> None:
     assert any(rule.severity is severity for rule in RULES.values())
+
+
+GET = '{"path":"/login","method":"GET","messageID":%d}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "at_the_end", "where_it_was_cut"),
+    [
+        ([*update(0, bytes(2)), *update(2, b"abc")], ["NB303"], []),
+        (["> 00B0000002"], ["NB211"], []),
+        ([*write(GET % 1)], ["NB402"], []),
+        ([*exchange(GET % 1, '{"messageID":1,"statusCode":200}'), *write(GET % 9000)], ["NB402", "NB403"], ["NB403"]),
+    ],
+)
+def test_what_is_half_done_where_a_trace_was_cut_off_is_not_wrong(
+    lines: list[str], at_the_end: list[str], where_it_was_cut: list[str]
+) -> None:
+    for cut, expected in ((False, at_the_end), (True, where_it_was_cut)):
+        linter = Linter(APDUS)
+        for entry in trace_of(*DETECTED, *IDLE_READ, *lines):
+            assert linter.receive(entry) == []
+        assert [finding.rule.id for finding in linter.close(cut=cut)] == expected
 
 
 def test_a_finding_is_where_its_last_place_is() -> None:

@@ -48,9 +48,9 @@ def command(file: str, out: str | None, name: str | None, *, force: bool) -> Non
     r"""Make a trace of FILE, which another tool recorded, and write it to OUT.
 
     The format is found by the content, through gzip as well: captures (pcap or pcapng of link type 264, GSMTAP, by
-    NFCGate), logs of pcscd, pcsc-spy, pyscard, OpenSC, apdu4j, GlobalPlatformPro, ykman, fido2, libnfc and nfcpy, traces
-    and lists of the Proxmark3, bug reports of Android. What is sound is imported; the rest is reported on stderr with
-    its places.
+    NFCGate), logs of pcscd, pcsc-spy, pyscard, OpenSC, apdu4j, GlobalPlatformPro, ykman, fido2, libnfc, nfcpy,
+    traces and lists of the Proxmark3, bug reports of Android. What is sound is imported; the rest is reported on stderr
+    with its places.
 
     Without OUT the trace is written beside FILE, with the ending .jsonl. FILE and OUT may be - for stdin and stdout.
 

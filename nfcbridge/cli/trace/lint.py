@@ -123,7 +123,7 @@ def lint_file(file: str, rules: "list[Rule]", report: "Report") -> None:
                 report.count_entry()
                 for finding in linter.receive(entry):
                     report.add(finding)
-        for finding in linter.close():
+        for finding in linter.close(cut=bool(trace.problem)):
             report.add(finding)
         report.close()
         if trace.problem:
