@@ -4,8 +4,9 @@ import pytest
 
 from nfcbridge.formats.script_writer import MAX_ARGUMENT, Dialect, OpenscTool, Scriptor, ScriptWriter
 from nfcbridge.trace import Dir, Entry, Header
-from tests.formats.written import SELECT, frames, write
+from tests.formats.written import frames, write
 
+SELECT = "00A4000C02E104"
 LINES = ("on", ">" + SELECT, "<9000", ">00B0000002", "<00039000", "off", "on", ">" + SELECT, "<9000")
 
 
@@ -19,13 +20,13 @@ def script(dialect: Dialect, *lines: str, header: Header | None = None) -> list[
 def test_scriptor_gets_a_command_a_line_and_resets() -> None:
     assert script(Scriptor(), *LINES)[1:] == [
         "# Send it with: scriptor FILE",
-        "# 0.002000 s: SELECT NDEF application",
-        "00 A4 04 00 07 D2 76 00 00 85 01 01 00",
-        "# 0.004000 s: READ 2 octets at 0",
+        "# 0.002000 s: SELECT NDEF file",
+        "00 A4 00 0C 02 E1 04",
+        "# 0.004000 s: READ NLEN: 3",
         "00 B0 00 00 02",
         "reset",
-        "# 0.008000 s: SELECT NDEF application",
-        "00 A4 04 00 07 D2 76 00 00 85 01 01 00",
+        "# 0.008000 s: SELECT NDEF file",
+        "00 A4 00 0C 02 E1 04",
     ]
 
 
@@ -38,12 +39,12 @@ def test_opensc_tool_gets_a_shell_script_that_calls_it_once_an_activation() -> N
     assert reset.startswith("reset() {")
     assert rest == [
         "send \"$@\" <<'END'",
-        "00A4040007D276000085010100  # 0.002000 s: SELECT NDEF application",
-        "00B0000002  # 0.004000 s: READ 2 octets at 0",
+        "00A4000C02E104  # 0.002000 s: SELECT NDEF file",
+        "00B0000002  # 0.004000 s: READ NLEN: 3",
         "END",
         'reset "$@"',
         "send \"$@\" <<'END'",
-        "00A4040007D276000085010100  # 0.008000 s: SELECT NDEF application",
+        "00A4000C02E104  # 0.008000 s: SELECT NDEF file",
         "END",
     ]
 
