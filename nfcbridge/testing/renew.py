@@ -8,7 +8,6 @@ Only what our own card recorded is made anew: the recording of another device ca
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Final, TypeVar
 
 import msgspec
@@ -145,8 +144,9 @@ def _fits(header: Header, old: list[Entry], new: list[Entry]) -> bool:
 
 def _seen(header: Header, entries: Iterable[Entry], kind: type[SeenT]) -> Iterator[SeenT]:
     decoder = Decoder(header.level, header=header)
-    found = chain.from_iterable(decoder.receive(entry) for entry in entries)
-    return (each for each in chain(found, decoder.close()) if isinstance(each, kind))
+    for entry in entries:
+        yield from (each for each in decoder.receive(entry) if isinstance(each, kind))
+    yield from (each for each in decoder.close() if isinstance(each, kind))
 
 
 class RecordingEnd:
