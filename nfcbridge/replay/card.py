@@ -183,10 +183,10 @@ class ReplayedCard:
                 ways += [lambda at=at: self._ring(at) for at in self._moments(recorded, deadline, now)]  # type: ignore[misc]
         elif self._upper.owes_reply:
             until = self._upper.held_until or now
+            if until <= now:  # first: an answer in time would have been sent before
+                ways.append(lambda: self._ring(now))
             if self._pending is not None:
                 ways.append(lambda: self._put(now))
-            if until <= now:
-                ways.append(lambda: self._ring(now))
         self._try_ways(ways, recorded)
 
     def _moments(self, recorded: bytes, deadline: float, now: float) -> list[float]:
