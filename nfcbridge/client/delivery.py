@@ -18,7 +18,7 @@ from nfcbridge.errors import BlockError, CommandError, FieldLostError, LinkTimeo
 from nfcbridge.framing import Answer, Request, format_request
 from nfcbridge.stack.reader import answers, exchange, look, wait_for_answer
 from nfcbridge.text import encode_text
-from nfcbridge.type4 import TagInfo, begin_write
+from nfcbridge.type4 import SW, TagInfo, begin_write
 
 if TYPE_CHECKING:
     from nfcbridge.client.phone import Phone
@@ -64,6 +64,7 @@ class Delivery:
         self._message = encode_text(format_request(request), phone.language)
         self._committing_at: float | None = None  # when the card may have got all of the request for the first time
         self._accepted = False  # and said so
+        self._repeated = False  # a safe request, that may have been executed already
         self._activation = 0  # in which that was
         next(exchange(self._tag, request, order=phone.order, ours=phone.ours, language=phone.language))
 
@@ -124,9 +125,12 @@ class Delivery:
         )
         try:
             return phone.carry_out(steps, self._end)
-        except CommandError:
-            if not self._accepted:  # refused: whatever was before it, this request was not taken
-                self.maybe_executed = False
+        except CommandError as error:
+            if self._accepted:
+                raise
+            if self._repeated and error.sw == SW.NOT_NOW:
+                return self._wait()  # it works on the first one
+            self.maybe_executed = self._repeated
             raise
 
     def _commit(self) -> None:
@@ -137,8 +141,10 @@ class Delivery:
     def _commit_accepted(self) -> None:
         self._accepted = True
 
-    def _write_again(self) -> None:
+    def _write_again(self, *, surely_not_executed: bool = False) -> None:
         self._committing_at = None
+        self._repeated = not surely_not_executed
+        self.maybe_executed = self._repeated
         self._phone.statistics.repeated += 1
 
     def _find_answer(self) -> Answer | None:
@@ -157,8 +163,7 @@ class Delivery:
         phone.find_again(self._end)  # for the answer may have come between the two, and is there again now
         answer = self._look()
         if answer is None and self._committing_at is not None:
-            self.maybe_executed = False
-            self._write_again()
+            self._write_again(surely_not_executed=True)
         return answer
 
     def _wait(self) -> Answer:
