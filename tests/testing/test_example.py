@@ -35,7 +35,6 @@ def test_it_passes_outside_of_this_project(project: Path) -> None:
 
 
 def test_it_passes_with_tests_in_several_processes_and_without_a_cache(project: Path) -> None:
-    pytest.importorskip("xdist")
     code, printed = run(project, "-n", "2", "-p", "no:cacheprovider", "-p", "no:anyio")
     assert code == 0, printed
     assert "7 passed" in printed

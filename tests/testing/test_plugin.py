@@ -516,7 +516,6 @@ def test_an_update_leaves_recordings_of_other_devices_alone(run: Run) -> None:
 
 
 def test_updates_of_several_processes_are_told_by_the_one_that_people_see(run: Run) -> None:
-    pytest.importorskip("xdist")
     for name in ("a", "b", "c"):
         run.trace(f"fixtures/{name}.jsonl", b'"idle"', b'"IDLE"')
     (run.path / "test_it.py").write_text(f"import pytest\n{REPLAY}")
