@@ -39,7 +39,8 @@ _DISCONNECT: Final = re.compile(r"SCardDisconnect\(.{0,300}, (?:true|SCARD_UNPOW
 _SENT: Final = re.compile(r"# Sent\s*")
 _RECEIVED: Final = re.compile(rf"# Received in {_DURATION}\s*", re.ASCII)
 _HEAD: Final = re.compile(
-    r"[AB](?:#\d{1,2})?>> (?:T=\S{1,4} )?\(4\+\d{4,6}\) +[0-9A-F]{8}|>> [0-9A-F]{8} [0-9A-F]{2}|^# Sent\s*\n[0-9A-F]{8}",
+    r"[AB](?:#\d{1,2})?>> (?:T=\S{1,4} )?\(4\+\d{4,6}\) +[0-9A-F]{8}|"
+    r">> [0-9A-F]{8} [0-9A-F]{2}|^# Sent\s*\n[0-9A-F]{8}",
     re.ASCII | re.MULTILINE,
 )
 

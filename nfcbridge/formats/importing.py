@@ -8,7 +8,6 @@ A log may begin with any number of lines of other programs, so the whole file is
 own. Formats are asked in the order of the table: those that another could be taken for come later.
 """
 
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
@@ -42,6 +41,8 @@ OVERLAP: Final = 1 << 14
 """Characters that two windows share: no format needs more of a line to know it."""
 
 GZIP: Final = b"\x1f\x8b"
+_GZIP_BITS: Final = 31  # zlib: the largest window, and gzip around it
+
 OURS: Final = b'{"nfcbridge_trace"'
 ZIP: Final = b"PK\x03\x04"
 
@@ -168,7 +169,10 @@ def _read_all(stream: BinaryIO, count: int) -> bytes:
 
 
 class Unpacked(io.RawIOBase):
-    """A file of gzip as what is in it. One that was cut off ends where it was cut off.
+    """A file of gzip as what is in it. One that was cut off ends where it was cut off, and not before.
+
+    Args:
+        packed: the file, at its beginning.
 
     Attributes:
         broken: why it ended before its end, in words; empty if it did not.
@@ -177,7 +181,13 @@ class Unpacked(io.RawIOBase):
     def __init__(self, packed: BinaryIO) -> None:
         super().__init__()
         self._packed = packed
-        self._file = gzip.GzipFile(fileobj=packed)
+        self._begin = packed.tell()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._packed.seek(self._begin)
+        self._member = zlib.decompressobj(_GZIP_BITS)
+        self._rest = b""
         self._at = 0
         self.broken = ""
 
@@ -194,27 +204,48 @@ class Unpacked(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go back to a place, from the beginning."""
+        """Go to a place, from the beginning."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation("from the beginning alone")
-        self._packed.seek(0)
-        self._file = gzip.GzipFile(fileobj=self._packed)
-        self._at, self.broken = 0, ""
+        if offset < self._at:
+            self._restart()
         while self._at < offset and self.read(min(offset - self._at, HEAD)):
             pass
         return self._at
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """See `io.RawIOBase`."""
-        if self.broken:
-            return b""
-        try:
-            octets = self._file.read(-1 if size is None else size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.broken = f"the gzip file is not whole ({error})"
-            return b""
+        """See `io.RawIOBase`: as many octets as were asked for, if there are."""
+        parts: list[bytes] = []
+        left = size if size is not None and size >= 0 else -1
+        while left and (part := self._some(HEAD if left < 0 else min(left, HEAD))):
+            parts.append(part)
+            left -= len(part) if left > 0 else 0
+        octets = b"".join(parts)
         self._at += len(octets)
         return octets
+
+    def _some(self, most: int) -> bytes:
+        """Some octets, none at the end."""
+        while not self.broken:
+            if self._member.eof:  # files may be put one behind another
+                self._rest = self._member.unused_data or self._packed.read(HEAD)
+                if not self._rest.strip(b"\0"):
+                    return b""
+                self._member = zlib.decompressobj(_GZIP_BITS)
+            elif not self._rest:
+                self._rest = self._packed.read(HEAD)
+            if not self._rest:
+                self.broken = "the gzip file was cut off"
+                break
+            try:
+                octets = self._member.decompress(self._rest, most)
+            except zlib.error as error:
+                self.broken = f"the gzip file is broken ({error})"
+                break
+            self._rest = self._member.unconsumed_tail
+            if octets:
+                return octets
+        return b""
 
 
 class Source:

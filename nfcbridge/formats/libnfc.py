@@ -50,6 +50,8 @@ _STATUS_HEAD: Final = 3
 _STATUS: Final = 0x3F
 """b8 and b7 of a status: NAD, and more follow. 0 of the rest: no error."""
 _MORE: Final = 0x40
+_RELEASED: Final = 0x29
+"""The reader has gone."""
 
 
 def detect_tag(head: str) -> bool:
@@ -135,7 +137,9 @@ class _Chip:
             yield from self._part(place, t, Dir.READER, frame[3:], more=bool(frame[2:3]) and bool(frame[2] & _MORE))
         elif code in {b"\xd5\x41", b"\xd5\x87"} and len(frame) > _CODE:
             who = Dir.CARD if code == b"\xd5\x41" else Dir.READER
-            if frame[2] & _STATUS:
+            if frame[2] & _STATUS == _RELEASED:
+                yield Frame(place, t, Dir.FIELD, on=False)
+            elif frame[2] & _STATUS:
                 self._parts[who] = b""
                 yield FormatProblem(place, "the chip reports an error: no frame came")
             elif len(frame) > _STATUS_HEAD:
