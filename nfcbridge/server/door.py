@@ -25,6 +25,7 @@ from nfcbridge.isodep import SendFrame
 from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop, PendingAnswer
+from nfcbridge.server.collection import Collection
 from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack import events as seen
 from nfcbridge.stack.block import BlockCardStack
@@ -83,6 +84,7 @@ class Door:
         recorder: closed when the thread has ended.
         oversight: may take the tag away; `reopen` then opens the link anew.
         reopen: opens the same link again, with the same card.
+        collection: keeps the garbage collector out of exchanges.
 
     Attributes:
         recorder: the same.
@@ -99,6 +101,7 @@ class Door:
         recorder: Recorder | None = None,
         oversight: Oversight | None = None,
         reopen: Callable[[], CardEnd] | None = None,
+        collection: Collection | None = None,
     ) -> None:
         self.end = end
         self._make_stack = make_stack
@@ -109,6 +112,7 @@ class Door:
         self.recorder = recorder
         self._oversight = oversight
         self._reopen = reopen
+        self._collection = collection or Collection()
         self._absent = False
         self._losses = oversight.losses if oversight else 0
         self._commands = 0  # of the tag, as far as they were told
@@ -150,6 +154,8 @@ class Door:
                 self._begin_anew()
                 self._tell(told.LinkFailed, f"a fault of nfcbridge, {type(error).__name__}: the tag begins anew")
                 self._closing.wait(RETRY)
+        if self._present:
+            self._collection.phone_left()
 
     def _serve(self) -> None:
         while not self._closing.is_set():
@@ -202,9 +208,14 @@ class Door:
             if not self._find_tag(self._oversight):
                 self._closing.wait(timeout)
                 return
+        quiet = self._collection.quiet_in() if self._present and outstanding is None else None
+        if quiet is not None:
+            timeout = quiet if timeout is None else min(timeout, quiet)
         incoming = self.end.receive(timeout)
         if incoming is not None:
             self._receive(incoming)
+        elif quiet is not None and timeout == quiet:
+            self._collection.quiet()
 
     def _find_tag(self, oversight: Oversight) -> bool:
         """Whether the tag is there, after the link was closed or opened as the oversight wants it.
@@ -280,14 +291,18 @@ class Door:
         self._act(events)
 
     def _act(self, events: list[Event]) -> None:
+        sent = False
         for event in events:
             if isinstance(event, SendFrame):
                 cut = self._oversight is not None and self._oversight.cut_now()  # counted before the reader has it
                 self.end.send(event.frame)
+                sent = True
                 if cut:
                     self._lose_field()
             else:
                 self._ACT[type(event)](self, event)
+        if sent and self._present:
+            self._collection.frame_sent()
 
     # What the stack tells, in the order of stack/events.py
 
@@ -344,6 +359,7 @@ class Door:
             self._tell(told.Reactivated, event.again)
         else:
             self._present = True
+            self._collection.phone_came()
             self._tell(told.PhoneArrived, self._uid, event.frame_size)
 
     def _deselected(self, _event: seen.TagDeselected) -> None:
@@ -355,6 +371,7 @@ class Door:
     def _leave(self) -> None:
         if self._present:
             self._present = False
+            self._collection.phone_left()
             self._tell(told.PhoneLeft, self._unread)
 
     def _nothing(self, _event: seen.Event) -> None:

@@ -35,6 +35,7 @@ from nfcbridge.isodep.ats import FRAME_SIZES
 from nfcbridge.links import CardEnd, CardIdentity, Level, open_card
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop
+from nfcbridge.server.collection import Collection
 from nfcbridge.server.door import Door, Notify, Stack
 from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack.block import BlockCardStack
@@ -176,6 +177,7 @@ class Emulator:
             on_stop=None if oversight is None else oversight.stop,
         )
         self.doors: list[Door] = []
+        self._collection = Collection()
         self._switch_interval = sys.getswitchinterval()
         self.http_url: str | None = None
         self._started = False
@@ -288,6 +290,7 @@ class Emulator:
             recorder=recorder,
             oversight=self._oversight,
             reopen=reopen,
+            collection=self._collection,
         )
 
     def _record(self, path: Path, end: CardEnd, uid: bytes, card: CardSettings) -> Recorder:
