@@ -61,7 +61,9 @@ class Mapped:
             document = json_paths.decode(content)
             if accepted and recorded.method == "POST" and recorded.path.rstrip("/").endswith(LOGIN):
                 document = self._credentials(document)
-            content = msgspec.json.encode(self._map(document))
+            mapped = self._map(document)
+            if mapped != json_paths.decode(content):  # else its octets stay as they are
+                content = msgspec.json.encode(mapped)
         return Request(self._path(recorded.path), recorded.method, authorization, recorded.message_id, content)
 
     def _path(self, path: str) -> str:
@@ -74,7 +76,8 @@ class Mapped:
     def _credentials(self, document: Any) -> Any:  # noqa: ANN401 - JSON
         if not isinstance(document, dict) or self._token is None:
             return document
-        plain = self._passwords.get(document.get("username", ""))
+        user = document.get("username")
+        plain = self._passwords.get(user) if isinstance(user, str) else None
         return document if plain is None else {**document, "password": hash_password(plain, self._token)}
 
     def _map(self, document: Any) -> Any:  # noqa: ANN401 - JSON

@@ -177,7 +177,7 @@ def test_times_and_energies_of_a_running_transaction_are_replayed(tmp_path: Path
     with recording(path, sim=SimSettings(3600.0, scenario)) as name:
         assert visit(name, *[("GET", "/system_state"), ("GET", "/settings")] * 4, ("GET", "/transactions")) == [200] * 9
     text = path.read_text()
-    assert '"transaction"'.encode().hex() in text
+    assert b'"transaction"'.hex() in text
     assert b"Jenny".hex() in text
     scenario.unlink()  # the recording has it
     assert_equal(path)
@@ -228,7 +228,7 @@ def test_a_trace_that_was_cut_off_is_replayed_up_to_there(tmp_path: Path) -> Non
 
 
 def test_frame_is_the_level_of_our_card_and_message_that_of_others() -> None:
-    ours = {"source": "nfcbridge 0.1.0 card", "seed": 1, "app": {"kind": "charge controller"}}
+    ours: dict[str, Any] = {"source": "nfcbridge 0.1.0 card", "seed": 1, "app": {"kind": "charge controller"}}
     assert level_of(Header(**ours)) is Level.FRAME
     assert level_of(Header(**ours | {"app": {}, "seed": None})) is Level.FRAME
     assert level_of(Header(**ours | {"seed": None})) is Level.MESSAGE  # redacted
