@@ -7,14 +7,15 @@ from nfcbridge.trace.decoder import Decoder
 from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen, Selection
 from nfcbridge.trace.views import FileImage, Piece, View, data_of, offset_read, part
-from nfcbridge.type4 import EMPTY_MESSAGE
+from nfcbridge.type4 import EMPTY_MESSAGE, Ins
 
 MAX_AGE: Final = 4000
 """Entries for which the place of an octet is kept: a secret may be cut into pieces that lie so far apart."""
 
 SHORT_FRAME: Final = 9
-"""Octets of the longest frame of selection, SELECT with UID and CRC: shorter ones that are no blocks are normal."""
+"""Octets of the longest frame of selection, SELECT with UID and CRC: what is no longer says nothing of anybody."""
 
+_INSTRUCTIONS: Final = frozenset(bytes([ins]) for ins in Ins)
 _I_BLOCKS: Final = frozenset({BlockKind.I_LAST, BlockKind.I_MORE})
 _OUTSIDE: Final = frozenset({BlockKind.INVALID, BlockKind.ATS})
 """Frames that carry octets to nobody above."""
@@ -112,7 +113,8 @@ class ViewSource:
 
     def _apdu(self, apdu: ApduSeen) -> Iterator[View]:
         yield from self._flush(apdu.first)
-        if apdu.selected is Selection.OTHER:
+        strange = apdu.command[1:2] not in _INSTRUCTIONS and len(apdu.command) + len(apdu.data) > SHORT_FRAME
+        if apdu.selected is Selection.OTHER or strange:
             self.unknown.append(apdu.first)
         command = self._pieces(apdu.command_entries)
         response = self._pieces(apdu.response_entries)

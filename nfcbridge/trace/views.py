@@ -19,9 +19,6 @@ from nfcbridge.type4.apdu import HEADER_SIZE, CommandAPDU, Ins
 MAX_PIECES: Final = 2000
 """Pieces of a file that are kept: several times what fills the largest one in chunks of 248 octets."""
 
-MAX_FILE: Final = 0x2_0000
-"""Octets of a file: the highest offset and the longest command."""
-
 
 class Piece(Struct, frozen=True, gc=False):
     """Octets that stand together in a view, and in a frame.
@@ -67,7 +64,10 @@ class View(Struct, frozen=True):
 
 
 class FileImage:
-    """What is known of the content of a file, with the places where it stands."""
+    """What is known of the content of a file, with the places where it stands.
+
+    It has at most 131,070 octets: the highest offset and the longest command.
+    """
 
     def __init__(self) -> None:
         self._content = bytearray()
@@ -93,8 +93,6 @@ class FileImage:
             What was there before, if they change it.
         """
         end = at + len(octets)
-        if end > MAX_FILE or not octets:
-            return
         known = self._have[at:end]
         if known and (len(self._pieces) >= MAX_PIECES or _differs(self._content[at:end], octets, known)):
             yield from self.views()

@@ -9,7 +9,6 @@ from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.trace.redact import command, in_words
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Entry, Header, TraceFile, write_trace
-from tests.cli.in_terminal import run_in_terminal
 from tests.trace.lines import entries
 
 ID = "cdc630cd-5e5f-4587-8a1a-a2e83ae990b5"
@@ -114,13 +113,6 @@ def test_a_trace_that_breaks_off_in_the_middle_leaves_what_was_there(trace: Path
 @pytest.mark.parametrize("args", [[], ["missing.jsonl", "out"]])
 def test_a_wrong_command_line_is_refused(args: list[str]) -> None:
     assert redact(*args).exit_code == ExitCode.USAGE
-
-
-def test_long_traces_show_how_far_it_is(tmp_path: Path) -> None:
-    write_trace(tmp_path / "t.jsonl", Header(), entries(*lines_of(REQUEST) * 6000))
-    told = run_in_terminal("trace", "redact", str(tmp_path / "t.jsonl"), str(tmp_path / "out.jsonl"))
-    assert "looking for secrets" in told
-    assert "replaced 1 session id" in told
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`nfcbridge trace show`: the table, what is chosen of it, and the ways in which it is printed."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -249,27 +248,6 @@ def test_a_short_table_needs_no_pager_and_a_long_one_has_one(trace: Path, long: 
     paged = run_in_terminal("trace", "show", str(long), "--layer", "message", variables=pager)
     assert "EXCHANGE 300: GET /LOGIN" in paged
     assert "exchange" not in paged
-
-
-def test_a_long_search_shows_how_far_it_is(tmp_path: Path) -> None:
-    # A pipe for stdout, a terminal for stderr.
-    huge = tmp_path / "huge.jsonl"
-    write_trace(huge, HEADER, entries(*lines_of() * 6000))
-    ours, its = os.openpty()
-    with subprocess.Popen(
-        [*PROGRAM, "trace", "show", str(huge), "--grep", "nowhere"],
-        stdout=subprocess.PIPE,
-        stderr=its,
-        env=environment(),
-    ) as process:
-        os.close(its)
-        assert process.stdout is not None
-        table = process.stdout.read().decode()
-        bar = os.read(ours, 65_536).decode()
-    os.close(ours)
-    assert table.splitlines()[-1] == HEADING
-    assert "reading" in bar
-    assert process.returncode == 0
 
 
 @pytest.fixture

@@ -193,6 +193,28 @@ def test_a_trace_of_apdus_is_redacted_like_one_of_blocks() -> None:
     assert (ID in text, len(text)) == (False, len(REQUEST))
 
 
+def test_octets_that_are_no_text_are_replaced_behind_a_name() -> None:
+    # Half of a surrogate pair as an escape, and an octet that is no UTF-8.
+    request = REQUEST.replace(ID, r"\ud800abcdef12")
+    (text,) = texts(redacted(entries(*written(request))))
+    assert "abcdef12" not in text
+    broken = f"> FF{b'authorization'.hex()}"
+    lines = [f"> FF{bytes([34]).hex()}{b'authorization'.hex()}223a22{b'abc'.hex()}FF{b'def1'.hex()}22", broken]
+    assert b"abc\xffdef1" not in redacted(entries(*lines))[0].octets
+
+
+def test_what_other_applications_and_commands_say_is_not_understood() -> None:
+    def unknown(*lines: str) -> list[int]:
+        redaction = Redaction(Header(level="apdus"), key=KEY)
+        redaction.look(entries(*lines))
+        return redaction.unknown
+
+    assert unknown("> 00A4040007A0000000031010", "< 9000", "> 00B2010C00", "< 70009000") == [3]
+    assert unknown("> 00B1000005540300000000", "< 53021234 9000", "> 00CA0000", "< 6D00") == [1]
+    assert unknown("> 00D600000400024865", "< 9000") == [1]
+    assert unknown("> 00A4000C02E104", "< 9000", "< 9000") == [3]
+
+
 def test_names_are_replaced_if_they_are_asked_for() -> None:
     answer = '{"messageID":5,"statusCode":200},{"transactions":[{"userName":"Jenny","tagId":"ab12"}]}'
     assert "Jenny" in texts(redacted(entries(*read(answer))))[0]
