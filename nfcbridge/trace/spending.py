@@ -10,8 +10,12 @@ from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.seen import ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen, Selection
 from nfcbridge.type4.apdu import HEADER_SIZE, Ins
 
-AIRLESS: Final = frozenset({"", "memory", "udp", "vpcd", "faulty", "casimir", "replay"})
-"""Kinds of links without real air; of a trace that names no link nobody knows, and its waits are left as they are."""
+AIRLESS: Final = frozenset({"memory", "udp", "vpcd", "faulty", "casimir", "replay"})
+"""Kinds of links without real air."""
+
+IMPORTED: Final = "imported"
+TIMELESS: Final = "none"
+"""How source and clock begin of a trace that another program recorded, and of one that has no times."""
 
 MAX_PENDING: Final = 70_000
 """READs whose use is not known yet: more than a whole file in READs of one octet has."""
@@ -32,9 +36,33 @@ class Use(Enum):
     POLL = "polling"
 
 
-def is_airless(link: str) -> bool:
-    """Whether a link of this name has no air, as far as its kind tells."""
-    return link.partition(":")[0] in AIRLESS
+class Clock(Enum):
+    """What the times of a trace tell of air."""
+
+    AT_CARD = "card"
+    """A frame of the card when it begins, one of the reader when it ended."""
+    AT_READER = "reader"
+    """The other way round."""
+    AT_BEGINNING = "beginning"
+    """Every frame when it begins, as those do who listen to both."""
+    WITHOUT_AIR = "without air"
+    """Between frames there are waits alone: the link has no air."""
+    UNKNOWN = "unknown"
+    """Nobody knows."""
+
+
+def clock_of(header: Header) -> Clock:
+    """What the times of this trace tell."""
+    kind = header.link.partition(":")[0]
+    if kind in AIRLESS:
+        return Clock.WITHOUT_AIR
+    if kind:
+        return Clock.AT_READER if header.source.endswith("reader") else Clock.AT_CARD
+    timed = header.source.startswith(IMPORTED) and not str(header.clock).startswith(TIMELESS)
+    return Clock.AT_BEGINNING if timed else Clock.UNKNOWN
+
+
+_WITH_AIR: Final = frozenset({Clock.AT_CARD, Clock.AT_READER, Clock.AT_BEGINNING})
 
 
 class Gaps:
@@ -52,18 +80,17 @@ class Gaps:
 
     def __init__(self, header: Header) -> None:
         self.recorded = self.air = self.waiting_for_us = self.waiting_for_reader = self.away = self.wait = 0.0
-        self._real = not is_airless(header.link)
-        self._at_reader = header.source.endswith("reader")
+        self._clock = clock_of(header)
         self._t: float | None = None
         self._field = False
-        self._frames = 0.0  # air of the last frame of the other end, where the clock stopped before it
+        self._frames = 0.0  # air of the last frame, where the clock stopped before it
 
     def receive(self, entry: Entry, seen: list[Seen]) -> None:
         """Measure up to an entry, which shows this."""
         gap = 0.0 if self._t is None else max(entry.t - self._t, 0.0)
         self._t = entry.t if self._t is None else max(self._t, entry.t)
         self.recorded += gap
-        air = min(self._air_before(entry, seen), gap) if self._real else 0.0
+        air = min(self._air_before(entry, seen), gap) if self._clock in _WITH_AIR else 0.0
         self.air += air
         self.wait = wait = gap - air
         if entry.dir is Dir.CARD:
@@ -81,10 +108,12 @@ class Gaps:
         if block is None:  # a trace of APDUs has the whole exchange of blocks before the response
             return sum(each.air for each in seen if isinstance(each, ApduSeen)) if entry.dir is Dir.CARD else 0.0
         delay = airtime.READER_DELAY if block.from_reader else airtime.CARD_DELAY
-        if block.from_reader == self._at_reader:  # it is told when it begins
-            self._frames = block.air - delay
+        frames, self._frames = self._frames, block.air - delay
+        if self._clock is Clock.AT_BEGINNING:
+            return frames + delay
+        if block.from_reader is (self._clock is Clock.AT_READER):  # told when it begins, the one before when it ended
             return delay
-        frames, self._frames = self._frames, 0.0
+        self._frames = 0.0
         return frames + block.air
 
 

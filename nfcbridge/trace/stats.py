@@ -19,13 +19,15 @@ reader and card may be), since most links have no air. Every second belongs to e
 
 Where the link has real air (a reader device), the gap between two entries has air in it: at the card's end the delay
 before the card's frame, and that frame with the reader's delay and frame before the reader's entry; at the reader's end
-the other way round. Of a gap that is shorter than its air all is air. So for each trace
+the other way round; in a trace that was imported with its times the frame before and the delay. In a trace of APDUs all
+air of a pair lies before the response. Of a gap that is shorter than its air all is air. So for each trace
 
     recorded = measured + the air that was in the clock
 
-and on links without air (`memory:`, `udp:`, `vpcd:` and what is made of them), whose gaps are waits alone, the sum of
-all seven tells how long the same would have taken with air. An exchange is counted with all that came since the one
-before it: its detection and its polling. One that got no answer ends where the next request is there.
+and on links without air (`memory:`, `udp:`, `vpcd:` and what is made of them), whose gaps are waits alone, as are those
+of a trace of which nobody knows the link, the sum of all seven tells how long the same would have taken with air. An
+exchange is counted with all that came since the one before it: its detection and its polling. One that got no answer
+ends where the next request is there.
 """
 
 from msgspec import Struct, field

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
@@ -106,6 +107,7 @@ def test_json_has_all_numbers_of_each_file_and_of_all(
     [
         (("nfc:usb",), "the link has air"),
         (("memory:a",), "the link has no air"),
+        (("",), "nobody knows the link"),
         (("memory:a", "nfc:usb"), "of links without air"),
     ],
 )
@@ -169,6 +171,18 @@ def test_a_timeline_tells_the_exchange_its_commands_and_what_is_what(tmp_path: P
     for label in ("reader", "card", "UPDATE 0", "READ 0", "request and answer", "overhead", "selection"):
         assert label in words
     assert "2026" not in picture.read_text().partition("<defs>")[0]  # no date
+
+
+def test_a_second_exchange_of_one_touch_is_drawn_without_a_selection_and_short_waits_without_a_label(
+    tmp_path: Path,
+) -> None:
+    picture, trace = tmp_path / "p.svg", tmp_path / "t.jsonl"
+    quick = [structs.replace(entry, t=entry.t / 1000) for entry in entries(*TOUCH[:-1], *EXCHANGE)]
+    write_trace(trace, Header(link="memory:a"), quick)
+    assert stats(trace, "--picture", picture, "--exchange", "2") == ExitCode.DONE
+    words = comments_of(picture)
+    assert "selection" not in words
+    assert "0.01 ms" not in words
 
 
 def test_an_exchange_that_went_wrong_is_drawn_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from nfcbridge import airtime
 from nfcbridge.trace import Dir, Entry, Header
 from nfcbridge.trace.decoder import Decoder
 from nfcbridge.trace.durations import BINS, SHORTEST, Durations, TimeSpent, bin_of, bin_start
-from nfcbridge.trace.spending import MAX_DETECTION, MAX_PENDING, Uses, is_airless
+from nfcbridge.trace.spending import MAX_DETECTION, MAX_PENDING, Clock, Uses, clock_of
 from nfcbridge.trace.stats import Stats, StatsCounter
 from tests.trace.lines import STEP, entries
 
@@ -178,18 +178,36 @@ LINKS = ("memory:a", "udp:127.0.0.1:5", "vpcd:", "faulty:memory:a?seed=1", "", "
 
 
 def test_links_without_air_are_known_by_their_kind() -> None:
-    assert [is_airless(link) for link in LINKS] == [True, True, True, True, True, False, False]
+    airless = [clock_of(Header(link=link)) is Clock.WITHOUT_AIR for link in LINKS]
+    assert airless == [True, True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("header", "clock"),
+    [
+        (Header(link="nfc:usb", source="nfcbridge 0.1.0 card"), Clock.AT_CARD),
+        (Header(link="nfc:usb", source="nfcbridge 0.1.0 reader"), Clock.AT_READER),
+        (Header(link="nfc:usb"), Clock.AT_CARD),
+        (Header(source="imported: Proxmark3 trace", clock="periods of 13.56 MHz"), Clock.AT_BEGINNING),
+        (Header(source="imported: nfcpy", clock="none: the log has no times"), Clock.UNKNOWN),
+        (Header(source="retyped from a thread"), Clock.UNKNOWN),
+        (Header(source="nfcbridge 0.1.0 card"), Clock.UNKNOWN),
+    ],
+)
+def test_what_the_times_tell_depends_on_who_took_them(header: Header, clock: Clock) -> None:
+    assert clock_of(header) is clock
 
 
 @pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("source", ["nfcbridge 0.1.0 card", "nfcbridge 0.1.0 reader"])
+@pytest.mark.parametrize("source", ["nfcbridge 0.1.0 card", "nfcbridge 0.1.0 reader", "imported: ISO 14443 capture"])
 def test_measured_waits_and_the_air_between_them_are_all_that_was_recorded(link: str, source: str) -> None:
     stats = count("+", RATS, ATS, *DETECTION, *EXCHANGE, "-", "+", RATS, ATS, link=link, source=source)
     spent = stats.spent
     waits = spent.waiting_for_us + spent.waiting_for_reader + spent.away
     assert stats.recorded == pytest.approx((stats.entries - 1) * STEP)
     assert waits + stats.air_in_clock == pytest.approx(stats.recorded)
-    assert (stats.air_in_clock > 0) is not is_airless(link)
+    clock = clock_of(Header(link=link, source=source))
+    assert (stats.air_in_clock > 0) is (clock not in {Clock.WITHOUT_AIR, Clock.UNKNOWN})
 
 
 def test_on_a_link_with_air_a_gap_has_the_air_that_its_end_of_the_link_sees() -> None:
@@ -201,6 +219,16 @@ def test_on_a_link_with_air_a_gap_has_the_air_that_its_end_of_the_link_sees() ->
     reader = count(*lines, link="nfc:usb", source="nfcbridge 0.1.0 reader").spent
     assert reader.waiting_for_reader == pytest.approx(2 * STEP - 2 * airtime.READER_DELAY)
     assert reader.waiting_for_us == pytest.approx(2 * STEP - air(RATS, ATS, SELECT_APP, OK2) + 2 * airtime.READER_DELAY)
+
+
+def test_who_listens_to_both_ends_notes_when_frames_begin() -> None:
+    spent = count("+", RATS, ATS, SELECT_APP, OK2, link="", source="imported: ISO 14443 capture").spent
+    assert spent.waiting_for_us == pytest.approx(
+        2 * STEP - air(RATS, SELECT_APP) + 2 * (airtime.READER_DELAY - airtime.CARD_DELAY)
+    )
+    assert spent.waiting_for_reader == pytest.approx(
+        2 * STEP - air(ATS) + airtime.CARD_DELAY - 2 * airtime.READER_DELAY
+    )
 
 
 def test_a_trace_of_apdus_is_counted_with_the_blocks_that_it_stands_for() -> None:

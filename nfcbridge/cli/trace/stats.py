@@ -13,6 +13,7 @@ from nfcbridge.errors import TraceError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nfcbridge.trace import Header
     from nfcbridge.trace.stats import Stats
     from nfcbridge.trace.timeline import Timeline
 
@@ -58,6 +59,7 @@ TOTAL: Final = "total"
 NOTE: Final = "Air is computed, waits are measured: {}."
 REAL: Final = "the link has air, so that RECORDED is all of the waits and the air that fits between them"
 AIRLESS: Final = "the link has no air, so that TOTAL is what the same would take with it, and RECORDED the waits alone"
+UNKNOWN: Final = "nobody knows the link, so that TOTAL has the air beside all that was recorded"
 MIXED: Final = "of links without air TOTAL is what the same would take with it, and RECORDED the waits alone"
 
 
@@ -66,14 +68,14 @@ class Counted(NamedTuple):
 
     Attributes:
         name: the file as it was given.
-        link: the name of its link.
+        header: its first line.
         stats: the sums.
         timeline: the exchange to draw, if there is one.
         problem: what was tolerated.
     """
 
     name: str
-    link: str
+    header: "Header"
     stats: "Stats"
     timeline: "Timeline | None"
     problem: str
@@ -181,7 +183,7 @@ def count_file(file: Path, wanted: int) -> Counted:
         for entry in entries:
             keeper.receive(entry, counter.receive(entry))
         keeper.close(counter.close())
-        return Counted(str(file), trace.header.link, counter.stats, keeper.timeline, trace.problem)
+        return Counted(str(file), trace.header, counter.stats, keeper.timeline, trace.problem)
 
 
 def total_of(counted: Sequence[Counted]) -> "Stats":
@@ -200,7 +202,7 @@ def print_json(counted: Sequence[Counted], total: "Stats") -> None:
 
     document = {
         "files": [
-            {"file": each.name, "link": each.link} | as_builtins(each.stats) | {"problem": each.problem}
+            {"file": each.name, "link": each.header.link} | as_builtins(each.stats) | {"problem": each.problem}
             for each in counted
         ],
         TOTAL: as_builtins(total),
@@ -327,10 +329,11 @@ def bar_of(stats: "Stats") -> Any:  # noqa: ANN401 - rich's Text, which is not i
 
 def remarks(counted: Sequence[Counted], total: "Stats") -> list[str]:
     """Return what is to be said below the tables."""
-    from nfcbridge.trace.spending import is_airless
+    from nfcbridge.trace.spending import Clock, clock_of
 
-    airless = {is_airless(each.link) for each in counted}
-    lines = [NOTE.format(MIXED if len(airless) > 1 else AIRLESS if True in airless else REAL)]
+    kinds = {Clock.WITHOUT_AIR: AIRLESS, Clock.UNKNOWN: UNKNOWN}
+    words = {kinds.get(clock_of(each.header), REAL) for each in counted}
+    lines = [NOTE.format(MIXED if len(words) > 1 else words.pop())]
     if total.exchanges:
         durations = total.durations
         lines.append(
