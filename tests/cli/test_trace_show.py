@@ -81,6 +81,28 @@ def test_the_heading_says_what_the_trace_is(trace: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("clock", "recorded"),
+    [
+        ({"wall": 1795360034.4}, "recorded  2026-11-22 15:07:14 UTC"),
+        ({"wall": "noon"}, None),
+        ({"wall": 1e300}, None),
+        ({}, None),
+        ("monotonic", None),
+    ],
+)
+def test_the_heading_says_when_it_was_recorded(tmp_path: Path, clock: object, recorded: str | None) -> None:
+    write_trace(tmp_path / "t.jsonl", Header(clock=clock), [])
+    lines = show(tmp_path / "t.jsonl").stdout.splitlines()
+    assert [line for line in lines if line.startswith("recorded")] == ([] if recorded is None else [recorded])
+
+
+def test_files_within_the_first_line_are_named_and_not_shown(tmp_path: Path) -> None:
+    app = {"scenario": {"name": "day.toml", "text": "x\n" * 1000}, "dev": True, "passwords": ["a", "b"], "more": {}}
+    write_trace(tmp_path / "t.jsonl", Header(app=app), [])
+    assert "app       scenario day.toml, dev true, passwords a b, more ...\n" in show(tmp_path / "t.jsonl").stdout
+
+
 def test_a_trace_of_which_nobody_knows_anything_has_a_short_heading(tmp_path: Path) -> None:
     write_trace(tmp_path / "t.jsonl", Header(level="apdus"), [])
     assert show(tmp_path / "t.jsonl").stdout.splitlines() == [f"trace     {tmp_path / 't.jsonl'}, apdus", "", HEADING]

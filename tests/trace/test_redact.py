@@ -166,6 +166,27 @@ def test_a_known_secret_is_replaced_wherever_it_occurs() -> None:
             assert form not in entry.octets
 
 
+def test_two_spellings_of_a_tag_id_have_one_replacement() -> None:
+    request = f'{{"path":"/whitelist?ids={TAG},{TAG.upper()},010203","method":"DELETE","messageID":1}}'
+    (text,) = texts(redacted(entries(*written(request))))
+    one, other, short = re.findall('ids=([^"]*)', text)[0].split(",")
+    assert one == other.lower() != TAG
+    assert short != "010203"
+
+
+def test_parts_of_a_file_that_are_not_side_by_side_are_searched_one_by_one() -> None:
+    part = f'"authorization":"{ID}"'.encode()
+    lines = [
+        f"> 02 00B00000{len(part):02X}",
+        f"< 02 {part.hex()}9000",
+        f"> 03 00B00200{len(part):02X}",
+        f"< 03 {part.hex()}9000",
+    ]
+    result = redacted(entries(*lines))
+    assert result[1].octets[1:] == result[3].octets[1:]
+    assert ID.encode() not in result[1].octets
+
+
 def test_a_word_is_replaced_only_where_a_name_says_that_it_is_a_secret() -> None:
     request = (
         '{"path":"/settings","method":"POST","messageID":1},{"params":[{"key":"Password_wlan","value":"settings"}]}'

@@ -10,8 +10,9 @@ A row of a higher layer stands below the frame that completed it and has that fr
 """
 
 import enum
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 from msgspec import Struct
@@ -99,20 +100,7 @@ class Row(Struct, frozen=True):
 
 def row_of(seen: Seen) -> Row:
     """The row of something seen."""
-    if isinstance(seen, BlockSeen):
-        return _block_row(seen)
-    if isinstance(seen, ApduSeen):
-        return _apdu_row(seen)
-    if isinstance(seen, MessageSeen):
-        return _message_row(seen)
-    if isinstance(seen, ExchangeSeen):
-        return _exchange_row(seen)
-    if isinstance(seen, ActivationSeen):
-        numbers = _numbers(seen.first, seen.last, seen.t_end, "")
-        return Row(Layer.BLOCK, seen.t_end, numbers, describe_activation(seen), remarkable=seen.ats is None)
-    if isinstance(seen, FieldSeen):
-        return Row(Layer.BLOCK, seen.t, _numbers(seen.entry, seen.entry, seen.t, ""), describe_field(seen))
-    raise TypeError(type(seen))
+    return _ROWS[type(seen)](seen)
 
 
 def _numbers(first: int, last: int, t: float, way: str, octets: str = "", air: float = 0.0) -> Numbers:
@@ -165,19 +153,63 @@ def _exchange_row(exchange: ExchangeSeen) -> Row:
     return Row(Layer.MESSAGE, exchange.t_end, numbers, escape_controls(words), remarkable=answer is None)
 
 
+def _activation_row(activation: ActivationSeen) -> Row:
+    numbers = _numbers(activation.first, activation.last, activation.t_end, "")
+    words = describe_activation(activation)
+    return Row(Layer.BLOCK, activation.t_end, numbers, words, remarkable=activation.ats is None)
+
+
+def _field_row(field: FieldSeen) -> Row:
+    return Row(Layer.BLOCK, field.t, _numbers(field.entry, field.entry, field.t, ""), describe_field(field))
+
+
+_ROWS: Final[dict[type[Seen], Callable[..., Row]]] = {
+    FieldSeen: _field_row,
+    BlockSeen: _block_row,
+    ActivationSeen: _activation_row,
+    ApduSeen: _apdu_row,
+    MessageSeen: _message_row,
+    ExchangeSeen: _exchange_row,
+}
+
+
 def describe_header(header: Header, name: str) -> Iterator[str]:
     """The lines before the table: what the first line of the trace tells."""
-    yield f"trace     {escape_controls(name)}, {header.level}"
-    if header.source:
-        yield f"source    {escape_controls(header.source)}"
-    if header.link:
-        yield f"link      {escape_controls(header.link)}"
-    card = ", ".join(f"{key} {value}" for key, value in header.card.items() if value is not None)
-    if card:
-        yield f"card      {escape_controls(card)}"
-    app = ", ".join(f"{key} {value}" for key, value in header.app.items() if value is not None)
-    if app:
-        yield f"app       {escape_controls(app)}"
+    told = {
+        "trace": f"{name}, {header.level}",
+        "source": header.source,
+        "recorded": _recorded(header.clock),
+        "link": header.link,
+        "card": _members(header.card),
+        "app": _members(header.app),
+    }
+    for what, words in told.items():
+        if words:
+            yield f"{what:<10}{escape_controls(words)}"
+
+
+def _recorded(clock: Any) -> str:  # noqa: ANN401 - JSON
+    """When the trace was begun; empty where nobody knows."""
+    wall = clock.get("wall") if isinstance(clock, dict) else None
+    if not isinstance(wall, int | float):
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # a time that no calendar has
+        return ""
+
+
+def _members(words: dict[str, Any]) -> str:
+    """What an object of JSON has, without what is in its objects: that may be whole files."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in words.items() if value is not None)
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return str(value.get("name", "..."))
+    if isinstance(value, list):
+        return " ".join(map(_value, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Printed:

@@ -104,7 +104,9 @@ def show_whole(file: str, shown: "Shown", printed: "Printed", *, paged: bool) ->
     from nfcbridge.trace import TraceFile
 
     with TraceFile(path_of(file)) as trace, Reading(trace, wanted=paged or not sys.stdout.isatty()) as entries:
-        lines = chain(heading(trace.header, file, printed), lines_of(decoded(trace.header, entries), shown, printed))
+        lines: Iterator[str] = chain(
+            heading(trace.header, file, printed), lines_of(decoded(trace.header, entries), shown, printed)
+        )
         if paged:
             lines = through_pager(lines, entries.stop)
         for line in lines:
