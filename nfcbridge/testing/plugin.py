@@ -7,8 +7,9 @@
     @pytest.mark.replay("fixtures/*.jsonl")
     def test_the_charger_still_answers_as_recorded(): ...
 
-This module is imported in every run of pytest where nfcbridge is installed. So it imports nothing but pytest: what it
-needs it imports when a test uses it.
+This module is imported in every run of pytest where nfcbridge is installed, and must not be in its way. So it imports
+nothing but pytest, of which 7.0 has all that it uses: names that are younger are annotations in quotes. What the
+fixtures need they import when a test uses them.
 """
 
 from collections.abc import Generator, Iterator
@@ -225,7 +226,7 @@ class Renewals:
         if line is not None:
             self._lines.append(line)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Tell it."""
         if self._lines:
             terminalreporter.section(f"traces rewritten by {UPDATE}")

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -546,6 +547,15 @@ def test_loading_the_plugin_imports_nothing_that_takes_time() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(loaded) <= {"nfcbridge", "nfcbridge.testing", "nfcbridge.testing.plugin"}
+
+
+YOUNG: Final = ("TerminalReporter", "TestShortLogReport", "Directory", "Dir", "HIDDEN_PARAM", "RaisesGroup", "Subtests")
+"""What pytest has had since 7.0."""
+
+
+def test_the_plugin_does_not_stop_an_older_pytest() -> None:
+    code = f"import pytest; [vars(pytest).pop(name, None) for name in {YOUNG}]; import nfcbridge.testing.plugin"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_names_for_annotations_are_there_and_others_are_not() -> None:
