@@ -12,6 +12,7 @@ from nfcbridge.trace import Entry, Header, TraceFile, write_trace
 from tests.trace.lines import entries
 
 ID = "cdc630cd-5e5f-4587-8a1a-a2e83ae990b5"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "recorded"
 REQUEST = f'{{"path":"/users","method":"GET","authorization":"{ID}","messageID":3}}'
 
 
@@ -113,6 +114,16 @@ def test_a_trace_that_breaks_off_in_the_middle_leaves_what_was_there(trace: Path
 @pytest.mark.parametrize("args", [[], ["missing.jsonl", "out"]])
 def test_a_wrong_command_line_is_refused(args: list[str]) -> None:
     assert redact(*args).exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("name", ["nfcpy-session", "pyscard-session"])
+def test_a_redacted_recording_can_be_replayed_by_its_messages(name: str, tmp_path: Path) -> None:
+    from nfcbridge.cli.trace.replay import command as replay
+
+    out = tmp_path / "out.jsonl"
+    assert redact(FIXTURES / f"{name}.jsonl", out).exit_code == 0
+    result = CliRunner().invoke(replay, [str(out), "--level", "message"], standalone_mode=False)
+    assert (result.return_value or 0, result.exception) == (0, None), result.output
 
 
 @pytest.mark.parametrize(
