@@ -102,7 +102,10 @@ def look(tag: TagInfo, message: bytes, *, first: int = FIRST_READ) -> Generator[
 
 
 def answers(answer: Answer, request: Request) -> bool:
-    """Tell whether an answer is that to a request. One that the card could not read has an answer without number."""
-    return answer.message_id == request.message_id or (
+    """Tell whether an answer is that to a request.
+
+    One that the card could not read has an answer without number. And a number may come back as a string.
+    """
+    return answer.message_id.strip(b'"') == request.message_id.strip(b'"') or (
         answer.message_id == NO_ID and answer.status >= FIRST_ERROR_STATUS
     )

@@ -224,7 +224,10 @@ def test_an_answer_that_does_not_come_in_time_is_a_read_timeout(client: httpx2.C
     assert client.get("/nothing").status_code == 204
 
 
-def test_a_tag_that_is_taken_away_in_the_midst_is_a_read_error_that_says_what_may_have_happened() -> None:
+@pytest.mark.parametrize(("order", "maybe"), [(None, True), (WriteOrder.NLEN_FIRST, False)])
+def test_a_tag_that_is_taken_away_for_good_is_a_read_error_that_says_what_may_have_happened(
+    order: WriteOrder | None, *, maybe: bool
+) -> None:
     with Desk() as desk:
         end = Overheard(open_reader(desk.name))
         air = end.air
@@ -234,10 +237,12 @@ def test_a_tag_that_is_taken_away_in_the_midst_is_a_read_error_that_says_what_ma
                 raise errors.FieldLostError("lifted")
             return air(octets, timeout)
 
-        with httpx2.Client(transport=NfcTransport(end), base_url=URL, timeout=SOON) as client:
+        told = "may have been" if maybe else "was not"
+        with httpx2.Client(transport=NfcTransport(end, write_order=order), base_url=URL, timeout=SOON) as client:
             end.air = torn
-            with pytest.raises(NfcReadError, match="lifted: the request may have been executed") as failed:
-                client.get("/nothing")
+            with pytest.raises(NfcReadError, match=f"lifted: the request {told} executed") as failed:
+                client.get("/nothing", timeout=httpx2.Timeout(SOON, read=0.1))
+            assert failed.value.maybe_executed is maybe
             end.air = air
             assert client.get("/nothing").status_code == 204
     assert isinstance(failed.value, httpx2.ReadError)
