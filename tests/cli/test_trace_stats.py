@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from nfcbridge.cli.trace.pictures import MAX_BARS, bars_of
 from nfcbridge.trace import Header, write_trace
 from nfcbridge.trace.durations import Durations, TimeSpent
 from nfcbridge.trace.timeline import Frame
-from tests.cli.in_terminal import run_in_pipe, run_in_terminal, without_escapes
+from tests.cli.in_terminal import PROGRAM, environment, run_in_pipe, run_in_terminal, without_escapes
 from tests.trace.lines import entries
 from tests.trace.test_stats import ATS, DETECTION, EXCHANGE, OK2, RATS, REQUEST, update
 
@@ -64,6 +65,15 @@ def test_one_file_needs_no_total(one: Path, capsys: pytest.CaptureFixture[str]) 
     out, err = capsys.readouterr()
     assert not re.search("^total", out, re.MULTILINE)
     assert not err
+
+
+def test_stdin_is_counted_too(one: Path) -> None:
+    with one.open("rb") as trace:
+        done = subprocess.run(
+            [*PROGRAM, "trace", "stats", "--json", "-"], stdin=trace, capture_output=True, check=True, env=environment()
+        )
+    (counted,) = json.loads(done.stdout)["files"]
+    assert (counted["file"], counted["exchanges"]) == ("-", 1)
 
 
 def test_a_wide_terminal_has_bars_and_a_narrow_one_a_list(one: Path) -> None:

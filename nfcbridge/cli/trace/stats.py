@@ -52,6 +52,8 @@ STYLES: Final = {
 WHOLE_TABLE: Final = 125
 """Columns of the terminal that the tables take; where there are fewer each trace has lines of its own."""
 
+STDIN: Final = "-"
+
 BAR: Final = 40
 """Columns of the bar."""
 
@@ -107,7 +109,7 @@ def command(files: tuple[Path, ...], picture: Path | None, exchange: int | None,
     wait         measured waits, for us (the card) and for the reader, less what air is in them
     away         nobody had the card in the field
 
-    A file that cannot be read is told, and the others are counted; the exit code is 2 then.
+    FILE may be - for stdin. A file that cannot be read is told, and the others are counted; the exit code is 2 then.
     """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     check_options(files, picture, exchange)
     counted, broken = count_files(files, exchange or 1)
@@ -177,7 +179,8 @@ def count_file(file: Path, wanted: int) -> Counted:
     from nfcbridge.trace.stats import StatsCounter
     from nfcbridge.trace.timeline import TimelineKeeper
 
-    with TraceFile(file) as trace, Reading(trace, words=f"counting {file.name}") as entries:
+    path = Path("/dev/stdin") if str(file) == STDIN else file
+    with TraceFile(path) as trace, Reading(trace, words=f"counting {file.name}") as entries:
         counter = StatsCounter(trace.header)
         keeper = TimelineKeeper(wanted, counter)
         for entry in entries:
