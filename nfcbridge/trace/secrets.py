@@ -1,7 +1,8 @@
 r"""Where secrets stand in octets, whole messages or parts of them: by the names before them, and by their look.
 
     "authorization":"cdc630cd-..."    "session_id":"..."    "token":"..."    "password":"64 digits, or plain"
-    "tagId":"..."    "id":"..." beside "tagType" or "tags"    "tags":["...", "..."]    ?type=local&ids=...,...
+    "tagId":"..."    "id":"..." beside "tagType" or "tags"    "tags":["...", "..."]
+    ?type=local&ids=...,...    /whitelist/...
     "key":"Password_wlan","value":"..."    "Password_wlan":"..."
     UUIDs and strings of 64 hex digits anywhere
 
@@ -62,8 +63,11 @@ _IN_TAGS: Final = re.compile(rb'"tagType"|"tags"|/whitelist|\bdo"\s*:\s*"swipe')
 _IN_PEOPLE: Final = re.compile(rb'"userName"|"users"|/users|"tagType"|"role"')
 
 _NAMED: Final = (
-    (SecretKind.SESSION, re.compile(rb'"authorization"\s*:\s*"(?:[Bb]earer )?((?:[^"\\]|\\.)*)(\\?)("|\Z)')),
-    (SecretKind.SESSION, re.compile(rb'"session_id"\s*:\s*' + _STRING)),
+    (
+        SecretKind.SESSION,
+        re.compile(rb'"authorization"\s*:\s*"(?:bearer )?((?:[^"\\]|\\.)*)(\\?)("|\Z)', re.IGNORECASE),
+    ),
+    (SecretKind.SESSION, re.compile(rb'"session_?id"\s*:\s*' + _STRING, re.IGNORECASE)),
     (SecretKind.TOKEN, re.compile(rb'"token"\s*:\s*' + _STRING)),
     (SecretKind.PASSWORD, re.compile(rb'"(?:new_?|old_?)?password"\s*:\s*' + _STRING, re.IGNORECASE)),
     (
@@ -95,6 +99,7 @@ _TAG_LIST: Final = re.compile(rb'"(?:tags|ids)"\s*:\s*\[([^\]{]*)')
 _LISTED: Final = re.compile(_STRING)
 _NAME: Final = re.compile(rb'"(?:name|userName)"\s*:\s*' + _STRING)
 _QUERY: Final = re.compile(rb"[?&](?:ids|id|tag|tagId)=([^&\"\s]*)")
+_PATH: Final = re.compile(rb"/(?:whitelist|tags?|rfid)/(?!pairing\b)([^/?&\"\s\\]+)")
 _SEPARATOR: Final = re.compile(rb",|%2[Cc]")
 _UUID: Final = re.compile(
     rb"(?<![0-9a-fA-F])[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}(?![0-9a-fA-F])"
@@ -110,19 +115,26 @@ def find_secrets(octets: bytes, *, names: bool = False) -> Iterator[Found]:
         octets: of a message, or of any part of one.
         names: names of people are secrets too.
     """
-    if b'"' in octets:
-        for kind, pattern in _patterns_for(octets, names=names):
+    yield from _find_quoted(octets, names=names)
+    for pattern, sign in ((_QUERY, b"="), (_PATH, b"/")):
+        if sign in octets:
             for match in pattern.finditer(octets):
-                yield from _quoted(kind, match)
-        for listed in _TAG_LIST.finditer(octets):
-            for match in _LISTED.finditer(octets, *listed.span(1)):
-                yield from _quoted(SecretKind.TAG, match)
-    if b"=" in octets:
-        for match in _QUERY.finditer(octets):
-            yield from _in_query(octets, *match.span(1))
+                yield from _in_query(octets, *match.span(1))
     for kind, pattern in ((SecretKind.OTHER_ID, _UUID), (SecretKind.HASH, _DIGEST)):
         for match in pattern.finditer(octets):
             yield Found(kind, match.start(), match.end(), match.group().decode("ascii"))
+
+
+def _find_quoted(octets: bytes, *, names: bool) -> Iterator[Found]:
+    """Those in strings, behind a name."""
+    if b'"' not in octets:
+        return
+    for kind, pattern in _patterns_for(octets, names=names):
+        for match in pattern.finditer(octets):
+            yield from _quoted(kind, match)
+    for listed in _TAG_LIST.finditer(octets):
+        for match in _LISTED.finditer(octets, *listed.span(1)):
+            yield from _quoted(SecretKind.TAG, match)
 
 
 def _patterns_for(octets: bytes, *, names: bool) -> Iterator[tuple[SecretKind, re.Pattern[bytes]]]:

@@ -19,6 +19,9 @@ def found(text: str | bytes, *, names: bool = False) -> set[tuple[SecretKind, st
     ("text", "kind", "said"),
     [
         ('"authorization":"abc1"', SecretKind.SESSION, "abc1"),
+        ('"Authorization" : "bearer abc1"', SecretKind.SESSION, "abc1"),
+        ('"sessionId":"abc1"', SecretKind.SESSION, "abc1"),
+        ('"path":"/whitelist/04a2"', SecretKind.TAG, "04a2"),
         ('"authorization" : "Bearer abc1"', SecretKind.SESSION, "abc1"),
         (r'"authorization":"\u0061bc1"', SecretKind.SESSION, "abc1"),
         ('{"session":{"session_id":"abc1"}}', SecretKind.SESSION, "abc1"),
@@ -70,6 +73,7 @@ def test_a_secret_that_breaks_off_is_a_part() -> None:
         '{"name":"settings","result":{"Enabled_wlan":true}}',
         "",
         '"path":"/settings?params=RfidMode_rfid"',
+        '"path":"/whitelist/pairing"',
     ],
 )
 def test_what_is_no_secret_is_not_found(text: str) -> None:
