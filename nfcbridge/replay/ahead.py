@@ -25,6 +25,9 @@ _MORE: Final = 0b0001_0000
 _CID: Final = 0b0000_1000
 _NUMBER: Final = 0b0000_0001
 _USUAL: Final = frozenset({_I_BLOCK, _I_BLOCK | _NUMBER})
+# R(ACK): 1 0 1 0 C 0 1 N.
+_ACK_MASK: Final = 0b1111_0110
+_ACK: Final = 0b1010_0010
 _RATS: Final = 0xE0
 _RATS_SIZE: Final = 2
 
@@ -53,6 +56,8 @@ class _Chain:
         if first in _USUAL and first != self.number | _I_BLOCK and not self.octets:  # nearly all blocks
             self.number = first & _NUMBER
             return frame[1:]
+        if first & _ACK_MASK == _ACK:  # has a number in turn, as I-blocks have
+            self.number = first & _NUMBER
         if first & _I_MASK != _I_BLOCK or first & _NUMBER == self.number:  # another block, or the same again
             return None
         self.number = first & _NUMBER

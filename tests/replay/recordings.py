@@ -71,10 +71,13 @@ def recording(
         yield inside(emulator.link_names[0])
 
 
-def visit(link: str, *requests: tuple[str, str] | tuple[str, str, object], password: str = PASSWORD) -> list[int]:
+def visit(
+    link: str | NfcTransport, *requests: tuple[str, str] | tuple[str, str, object], password: str = PASSWORD
+) -> list[int]:
     """Log in over a link, send requests, log out. Returns the statuses."""
     statuses = []
-    with Session(NfcTransport(link), "operator", password) as session:
+    transport = NfcTransport(link) if isinstance(link, str) else link
+    with Session(transport, "operator", password) as session:
         for method, path, *content in requests:
             body = json.dumps(content[0]).encode() if content else None
             statuses.append(session.request(method, path, body).status_code)

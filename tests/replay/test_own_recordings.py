@@ -142,7 +142,16 @@ def test_a_card_that_does_not_hold_is_replayed(exchange: ExchangeConfig, tmp_pat
 
 def test_small_frames_and_chunks_are_replayed(tmp_path: Path) -> None:
     settings = CardSettings(ats=Ats(fsci=2, fwi=4), limits=CardConfig(mle=60, mlc=20), language="de")
-    assert_equal(record_chores(tmp_path / "t.jsonl", card=settings))
+    path = record_chores(tmp_path / "t.jsonl", card=settings)
+    assert_equal(path)
+    assert_equal(changed(path, without_app))
+
+
+def test_chained_responses_are_replayed(tmp_path: Path) -> None:
+    settings = CardSettings(ats=Ats(fsci=5), limits=CardConfig(mle=1000, mlc=500))  # FSD is 256
+    path = record_chores(tmp_path / "t.jsonl", card=settings)
+    assert_equal(path)
+    assert_equal(changed(path, without_app))
 
 
 @pytest.mark.parametrize("hold", [1.0, 0.1])
