@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from nfcbridge.charger import Role
+from nfcbridge.charger.randomness import SEED_LENGTH
 from nfcbridge.errors import ConfigError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
@@ -26,6 +27,9 @@ WALL: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 UID: Final = bytes.fromhex("08010203")
 """A random UID by its first octet, as phones emulate, and the same in every run."""
+
+
+MAX_SEED: Final = 256**SEED_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,4 +136,9 @@ def merge_settings(given: object, markers: Iterable[Mapping[str, Any]]) -> Charg
         if not isinstance(value, _CLASSES[name]):
             words = " or ".join(each.__name__ for each in _CLASSES[name])
             raise ConfigError(f"the setting {name} is {words}, not {value!r}")
+    if not 0 <= (values.get("seed") or 0) < MAX_SEED:
+        raise ConfigError(f"the seed is a number from 0 to 2**{8 * SEED_LENGTH} - 1, not {values['seed']}")
+    passwords = values.get("passwords", {})
+    if not all(isinstance(text, str) for pair in passwords.items() for text in pair):
+        raise ConfigError('the passwords are strings by the names of roles, such as {"user": "secret"}')
     return ChargerSettings(**values)

@@ -180,6 +180,15 @@ class TestObject:
         ("scenario='nowhere.toml'", "nowhere.toml"),
         ("faults='luck=1'", "no fault is called luck"),
         ("'fast'", "the marker charger takes settings by name"),
+        ("seed=-1", "the seed is a number from 0 to 2**128 - 1"),
+        ("seed=2**128", "the seed is a number from 0 to 2**128 - 1"),
+        ("passwords={'user': 5}", "the passwords are strings by the names of roles"),
+        ("uid=b'123'", "UID"),
+        ("idle=b''", "the idle message has octets"),
+        ("hold=-1", "hold is a time of 0 or more seconds"),
+        ("language='x' * 99", "language"),
+        ("speed=float('nan')", "the speed is more than 0"),
+        ("file_size=70000", "file"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_without_a_traceback(run: Run, setting: str, reason: str) -> None:
