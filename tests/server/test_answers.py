@@ -76,7 +76,7 @@ def test_the_largest_answer_crosses_whole_and_one_octet_more_is_413_with_nothing
     # {"messageID":1,"statusCode":200}, has 33 octets, the record 10, NLEN 2, and the quotes of the content 2.
     size = 1000
     settings = CardSettings(limits=CardConfig(file_size=size))
-    with Desk(card=settings) as desk, desk.phone() as phone:
+    with Desk(card=settings) as desk, desk.phone(first_id=1) as phone:
         fits = size - 2 - 10 - 33 - 2
         assert phone.exchange("GET", f"/large?{fits}").content == b'"%s"' % (b"x" * fits)
         answer = phone.exchange("GET", f"/large?{fits + 1}")
