@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
 
 from nfcbridge.links import CardEnd
 from nfcbridge.server.events import EmulatorEvent, RuleBroken
@@ -32,8 +34,11 @@ BATCH_INTERVAL: Final = 0.05
 """Seconds that the thread lets pass before it looks: the exchange goes on meanwhile."""
 
 PAUSE: Final = 0.0002
-"""Seconds for others between two frames. It leaves some 2,500 frames a second, and the air carries a few hundred; a
-virtual reader that is faster than that is not slowed, and not looked at."""
+"""Seconds for others between two frames, while no more come."""
+
+BUSY_PAUSE: Final = 0.005
+"""The same while more come: the air carries a few hundred frames a second. A virtual reader that sends thousands, for
+longer than fits the queue, is not slowed, and not looked at."""
 
 REPEAT: Final = 10.0
 """Seconds before the same rule is told of the same link again."""
@@ -53,10 +58,11 @@ VIRTUAL: Final = frozenset({"memory", "udp", "vpcd", "casimir", "replay", "fault
 """Kinds of links that have no chip: they are not held to `TIMES_OF_A_CHIP`."""
 
 
-class Heard(NamedTuple):
-    """What an ear heard.
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """What an ear heard. The collector does not know it, however many wait: it would walk them between two blocks.
 
     Attributes:
+        ear: whose it is.
         at: when.
         who: did it.
         octets: the frame.
@@ -64,6 +70,7 @@ class Heard(NamedTuple):
         anew: something before it was not heard.
     """
 
+    ear: "_Ear"
     at: float
     who: Dir
     octets: bytes
@@ -100,7 +107,7 @@ class LiveLint:
         self._app = dict(app or {})
         self._silent = silent
         self._now = now
-        self._queue: SimpleQueue[tuple[_Ear, Heard] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Heard | None] = SimpleQueue()
         self._closing = Event()
         self._thread = Thread(target=self._run, name="nfcbridge-lint", daemon=True)
 
@@ -129,25 +136,25 @@ class LiveLint:
     ) -> None:
         self.close()
 
-    def put(self, ear: "_Ear", heard: Heard) -> bool:
+    def put(self, heard: Heard) -> bool:
         """Let a frame wait to be looked at; False: there is no room for it."""
         if self._queue.qsize() >= MAX_PENDING:
             self.lost += 1
             return False
-        self._queue.put((ear, heard))
+        self._queue.put(heard)
         return True
 
     def _run(self) -> None:
         make = maker(self._silent)
-        quiet = True
-        while (item := self._queue.get()) is not None and not self._closing.is_set():
+        quiet, left = True, 0
+        while (heard := self._queue.get()) is not None and not self._closing.is_set():
             if quiet:
                 self._closing.wait(BATCH_INTERVAL)
-            ear, heard = item
-            for event in ear.look(heard, make):
+            for event in heard.ear.look(heard, make):
                 self._on_event(event)
-            self._closing.wait(PAUSE)
-            quiet = self._queue.empty()
+            left, before = self._queue.qsize(), left
+            self._closing.wait(BUSY_PAUSE if left >= before else PAUSE)
+            quiet = not left
 
 
 class _Ear:
@@ -180,7 +187,7 @@ class _Ear:
         if self._missed and not on:
             self._lint.lost += 1
         else:
-            self._missed = not self._lint.put(self, Heard(self._now(), who, octets, on, anew=self._missed))
+            self._missed = not self._lint.put(Heard(self, self._now(), who, octets, on, self._missed))
 
     def look(self, heard: Heard, make: "Callable[[Header], Linter]") -> list[RuleBroken]:
         """Hold a frame against the rules; what is to be told."""
