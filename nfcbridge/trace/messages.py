@@ -18,7 +18,7 @@ from nfcbridge.errors import CommandError, RecordError, RequestError, ResponseEr
 from nfcbridge.framing import Answer, Request, parse_answer, parse_request
 from nfcbridge.text import decode_text
 from nfcbridge.trace.counts import Counts
-from nfcbridge.trace.seen import ApduSeen, MessageSeen, Selection
+from nfcbridge.trace.seen import MAY_BE_NDEF, UNSEEN, ApduSeen, MessageSeen, Selection
 from nfcbridge.type4.apdu import HEADER_SIZE, SW, CommandAPDU, Ins
 from nfcbridge.type4.cc import CC_SIZE, FILE_ID_SIZE, NDEF_AID, NDEF_AID_1, FileId
 from nfcbridge.type4.ndef_file import EMPTY_MESSAGE, Committed, NdefFile, WriteBegun
@@ -34,12 +34,6 @@ _BY_NAME: Final = 0x04
 _NO_MESSAGE: Final = "the empty message"
 _BLIND: Final = "read without NLEN, with the length of the request"
 _CC_TLV: Final = frozenset({bytes.fromhex("0406"), bytes.fromhex("0608")})
-
-
-_UNSEEN: Final = frozenset({Selection.UNKNOWN, Selection.APPLICATION})
-"""No file was seen to be selected; if the card reads or writes one nevertheless, the trace lacks a SELECT."""
-
-MAY_BE_NDEF: Final = _UNSEEN | {Selection.NDEF}
 
 
 class Span:
@@ -194,7 +188,7 @@ class MessageSource:
         offset, octets = command.p1p2, apdu.data
         if not octets:
             return []
-        if self.selection is Selection.CC or (self.selection in _UNSEEN and looks_like_cc(offset, octets)):
+        if self.selection is Selection.CC or (self.selection in UNSEEN and looks_like_cc(offset, octets)):
             self._take_cc(offset, octets)
             return []
         if self.selection not in MAY_BE_NDEF or offset + len(octets) > MAX_FILE:

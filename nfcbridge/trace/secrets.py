@@ -62,6 +62,7 @@ _STRING: Final = rb'"((?:[^"\\]|\\.)*)(\\?)("|\Z)'
 _IN_TAGS: Final = re.compile(rb'"tagType"|"tags"|/whitelist|\bdo"\s*:\s*"swipe')
 _IN_PEOPLE: Final = re.compile(rb'"userName"|"users"|/users|"tagType"|"role"')
 
+# A name has 64 octets on either side of the word at most, lest a long string is searched from each of its octets.
 _NAMED: Final = (
     (
         SecretKind.SESSION,
@@ -73,21 +74,23 @@ _NAMED: Final = (
     (
         SecretKind.PASSWORD,
         re.compile(
-            rb'"key"\s*:\s*"[^"\\]*(?:password|passphrase|secret|psk|pin_)[^"\\]*"\s*,\s*"value"\s*:\s*' + _STRING,
+            rb'"key"\s*:\s*"[^"\\]{0,64}(?:password|passphrase|secret|psk|pin_)[^"\\]{0,64}"\s*,\s*"value"\s*:\s*'
+            + _STRING,
             re.IGNORECASE,
         ),
     ),
     (
         SecretKind.PASSWORD,
         re.compile(
-            rb'"value"\s*:\s*"((?:[^"\\]|\\.)*)(\\?)(")\s*,\s*"key"\s*:\s*"[^"\\]*(?:password|passphrase|secret|psk|pin_)',
+            rb'"value"\s*:\s*"((?:[^"\\]|\\.)*)(\\?)(")\s*,\s*"key"\s*:\s*"[^"\\]{0,64}(?:password|passphrase|secret|psk|pin_)',
             re.IGNORECASE,
         ),
     ),
     (
         SecretKind.PASSWORD,
         re.compile(
-            rb'"[^"\\]*(?:password|passphrase|secret|psk|pin)_[^"\\]*"\s*:\s*(?:\{\s*"value"\s*:\s*)?' + _STRING,
+            rb'"[^"\\]{0,64}(?:password|passphrase|secret|psk|pin)_[^"\\]{0,64}"\s*:\s*(?:\{\s*"value"\s*:\s*)?'
+            + _STRING,
             re.IGNORECASE,
         ),
     ),

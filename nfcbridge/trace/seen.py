@@ -45,6 +45,13 @@ class Selection(enum.Enum):
     __hash__ = object.__hash__
 
 
+UNSEEN: Final = frozenset({Selection.UNKNOWN, Selection.APPLICATION})
+"""No file was seen to be selected; if the card reads or writes one nevertheless, the trace lacks a SELECT."""
+
+MAY_BE_NDEF: Final = UNSEEN | {Selection.NDEF}
+"""What READ and UPDATE go to may be the NDEF file."""
+
+
 class Seen(Struct, frozen=True):
     """The root of the classes below."""
 

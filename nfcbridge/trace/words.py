@@ -6,7 +6,16 @@ from nfcbridge.errors import BlockError, CommandError
 from nfcbridge.isodep import Ats
 from nfcbridge.isodep.activation import Pps, Rats
 from nfcbridge.isodep.blocks import WTXM_MASK
-from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Selection
+from nfcbridge.trace.seen import (
+    MAY_BE_NDEF,
+    ActivationSeen,
+    ApduSeen,
+    BlockKind,
+    BlockSeen,
+    FieldSeen,
+    MessageSeen,
+    Selection,
+)
 from nfcbridge.type4.apdu import HEADER_SIZE, SW, CommandAPDU, Ins, describe_sw
 from nfcbridge.type4.cc import FILE_ID_SIZE, NDEF_AID, NDEF_AID_1, FileId
 
@@ -21,7 +30,6 @@ _FILES: Final = {
     file_id.to_bytes(FILE_ID_SIZE): words for file_id, words in ((FileId.CC, "CC"), (FileId.NDEF, "NDEF file"))
 }
 _APPLICATIONS: Final = {NDEF_AID: "NDEF application", NDEF_AID_1: "NDEF application 1.0"}
-_MAY_BE_NDEF: Final = frozenset({Selection.NDEF, Selection.UNKNOWN, Selection.APPLICATION})
 _NUMBERED: Final = {
     BlockKind.I_LAST: "I({})",
     BlockKind.I_MORE: "I({}), more",
@@ -131,7 +139,7 @@ def describe_apdu(command: bytes, response: bytes | None, selected: Selection = 
         return f"command {command[:HEADER_SIZE].hex().upper()}, {count_octets(len(command))}{_outcome(response)}"
     if apdu.ins == Ins.SELECT:
         return f"SELECT {_name_selected(apdu)}{_outcome(response)}"
-    in_file = selected in _MAY_BE_NDEF
+    in_file = selected in MAY_BE_NDEF
     if apdu.ins == Ins.READ_BINARY:
         return _describe_read(apdu, response, selected, in_file=in_file)
     return _describe_update(apdu, in_file=in_file) + _outcome(response)
