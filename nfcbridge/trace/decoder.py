@@ -1,17 +1,18 @@
 """All that a trace shows, from its entries, while they come: blocks, APDUs, NDEF messages, exchanges.
 
-`apdus` listens to both ends of the link, `messages` to APDUs, and here a request is put together with its answer, which
-may be read after any number of activations. Memory does not grow with the trace: what is kept is one command, one
-response, one file and one exchange.
+`apdus` listens to both ends of a link of blocks, `pairs` to one of APDUs; `messages` follows the file, and `exchanges`
+puts a request together with its answer, which may be read after any number of activations. Memory does not grow with
+the trace: what is kept is one command, one response, one file and one exchange.
 """
 
 from typing import Final
 
 from nfcbridge.isodep import Ats
-from nfcbridge.trace.apdus import ApduSource, PairSource
+from nfcbridge.trace.apdus import ApduSource
 from nfcbridge.trace.entries import Entry, Header
 from nfcbridge.trace.exchanges import ExchangeSource
 from nfcbridge.trace.messages import MessageSource, Span, Told
+from nfcbridge.trace.pairs import PairSource
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen
 
 _LEAVING: Final = frozenset({BlockKind.RATS, BlockKind.DESELECT})
