@@ -141,7 +141,9 @@ class TimelineKeeper:
                 break
             frame.apdu = apdu.index
             self._by_apdu.setdefault(apdu.index, []).append(frame)
-        self._growing.commands[apdu.index] = name_command(apdu.command)
+            self._growing.commands[apdu.index] = name_command(
+                apdu.command
+            )  # of frames that are kept, which are bounded
 
     def _add(self, frame: Frame) -> None:
         if len(self._growing.frames) == MAX_FRAMES:

@@ -140,6 +140,17 @@ def test_frames_of_an_exchange_are_bounded(more: int) -> None:
     assert len(made.frames) == MAX_FRAMES
 
 
+def test_what_is_kept_of_endless_polling_is_bounded() -> None:
+    counter = StatsCounter(Header(link="memory:a"))
+    keeper = TimelineKeeper(1, counter)
+    polls = entries("> 02 00B0000002", "< 02 0000 9000", "> 03 00B0000002", "< 03 0000 9000") * (MAX_FRAMES // 2)
+    for entry in polls:
+        keeper.receive(entry, counter.receive(entry))
+    growing = keeper._growing  # noqa: SLF001 - the bound is of this
+    assert len(growing.frames) == MAX_FRAMES
+    assert len(growing.commands) <= MAX_FRAMES
+
+
 @pytest.mark.parametrize(
     ("command", "name"),
     [
