@@ -6,8 +6,8 @@
         ...
     lint.close()
 
-The threads of the links only put into a queue. This one lets a batch come together, and lets others run between two
-frames of it, so that no reader waits for it. What does not fit into the queue is counted, and its link is not looked at
+The threads of the links only put into a queue. This one lets a batch come together, and lets others run while it looks
+at it, so that no reader waits for it. What does not fit into the queue is counted, and its link is not looked at
 again before its next activation.
 """
 
@@ -33,12 +33,14 @@ MAX_PENDING: Final = 10_000
 BATCH_INTERVAL: Final = 0.05
 """Seconds that the thread lets pass before it looks: the exchange goes on meanwhile."""
 
-PAUSE: Final = 0.0002
-"""Seconds for others between two frames, while no more come."""
+BUNCH: Final = 25
+"""Frames that are looked at without a pause, which takes less than the millisecond after which another thread has its
+turn in any case."""
 
-BUSY_PAUSE: Final = 0.005
-"""The same while more come: the air carries a few hundred frames a second. A virtual reader that sends thousands, for
-longer than fits the queue, is not slowed, and not looked at."""
+PAUSE: Final = 0.0005
+"""Seconds for others between two bunches, once no more frames come. While more come it is BATCH_INTERVAL: 500 frames a
+second are more than the air carries. A virtual reader that sends thousands, for longer than fits the queue, is not
+slowed, and not looked at."""
 
 REPEAT: Final = 10.0
 """Seconds before the same rule is told of the same link again."""
@@ -146,15 +148,17 @@ class LiveLint:
 
     def _run(self) -> None:
         make = maker(self._silent)
-        quiet, left = True, 0
+        quiet, looked, left = True, 0, 0
         while (heard := self._queue.get()) is not None and not self._closing.is_set():
             if quiet:
                 self._closing.wait(BATCH_INTERVAL)
             for event in heard.ear.look(heard, make):
                 self._on_event(event)
-            left, before = self._queue.qsize(), left
-            self._closing.wait(BUSY_PAUSE if left >= before else PAUSE)
-            quiet = not left
+            looked += 1
+            quiet = self._queue.empty()
+            if not looked % BUNCH:
+                left, before = self._queue.qsize(), left
+                self._closing.wait(BATCH_INTERVAL if left >= before else PAUSE)
 
 
 class _Ear:
