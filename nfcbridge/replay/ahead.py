@@ -85,6 +85,7 @@ class AnswersAhead:
         self._found: deque[tuple[int, bytes, bool]] = deque()  # messages that were read; True: partly, until an UPDATE
         known = [bytes.fromhex(header.card.get(name, "d00000")) for name in ("idle", "not_ready")]
         self._no_answers = {b"", *known}
+        self._no_lengths = {-1, *map(len, self._no_answers)}
         self._unread = known[-1]  # stands for an answer of which nothing was read: no reader sees a difference
         self._seen = bytearray()  # of the message, in reads that may have ended early, and its length if that was read
         self._length = 0
@@ -188,7 +189,7 @@ class AnswersAhead:
             self._message = self._message[: offset - NLEN_SIZE] + data
         if len(self._message) >= self._nlen > 0:
             self._found.append((number, self._message[: self._nlen], False))
-        elif self._nlen > 0:
+        elif self._nlen not in self._no_lengths and self._length in {0, self._nlen}:
             self._length = self._nlen
             self._see(0, self._message)
 

@@ -182,8 +182,8 @@ class ReplayedCard:
                 self._not_before = now
                 ways += [lambda at=at: self._ring(at) for at in self._moments(recorded, deadline, now)]  # type: ignore[misc]
         elif self._upper.owes_reply:
-            until = self._upper.held_until or now
-            if until <= now:  # first: an answer in time would have been sent before
+            due = self._upper.next_deadline()  # of holding, or of the patience with the application
+            if due is not None and due <= now:  # first: an answer in time would have been sent before
                 ways.append(lambda: self._ring(now))
             if self._pending is not None:
                 ways.append(lambda: self._put(now))

@@ -1,7 +1,7 @@
 """Many traces, replayed by any executor of concurrent.futures: processes of this machine, or Dask's beyond it.
 
-Only names of files go out and only reports come back, at most WINDOW_PER_WORKER times as many at a time as there are
-workers: memory grows neither with the number of traces nor with their length.
+Only names of files go out and only reports come back, and no more than a window of them is under way: memory grows
+neither with the number of traces nor with their length.
 """
 
 from collections import deque
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from nfcbridge.errors import ConfigError
 from nfcbridge.replay.replaying import replay_file
@@ -73,7 +75,7 @@ def replay_many(
     waiting: deque[Future[Report]] = deque()
     try:
         for name in names:
-            waiting.append(executor.submit(_replay, name, level, dict(passwords or {})))
+            waiting.append(executor.submit(_replay, name, str(Path(name).absolute()), level, dict(passwords or {})))
             if len(waiting) >= max(1, window):
                 yield waiting.popleft().result()
         while waiting:
@@ -83,6 +85,6 @@ def replay_many(
             future.cancel()
 
 
-def _replay(name: str, level: str | None, passwords: dict[str, str]) -> Report:
-    """The work of one trace: a function by itself, which other processes import."""
-    return replay_file(name, level=level, passwords=passwords)
+def _replay(name: str, path: str, level: str | None, passwords: dict[str, str]) -> Report:
+    """The work of one trace: a function by itself, which other processes import, from whatever folder they are in."""
+    return replace(replay_file(path, level=level, passwords=passwords), path=name)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 from nfcbridge import NfcTransport, links
 from nfcbridge.cli.charger import SimSettings
 from nfcbridge.cli.demo import acts_of, login_state_logout
+from nfcbridge.client.phone import Phone
 from nfcbridge.errors import NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import Ats
 from nfcbridge.phones import ScriptedPhone
 from nfcbridge.replay import Level, level_of, replay_file
 from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.text import encode_text
 from nfcbridge.trace import Dir, Header, TraceOrigin
 from nfcbridge.type4 import CardConfig
 from tests.replay.recordings import (
@@ -244,3 +247,67 @@ def test_frame_is_the_level_of_our_card_and_message_that_of_others() -> None:
     assert level_of(Header(**ours | {"source": "nfcbridge 0.1.0 reader"})) is Level.MESSAGE
     assert level_of(Header(**ours | {"source": "pcscd --apdu"})) is Level.MESSAGE
     assert level_of(Header(**ours | {"source": ""})) is Level.MESSAGE
+
+
+def record_slow(path: Path, exchange: ExchangeConfig, *waits: int) -> list[int]:
+    """Ask the slow application, and record it. Returns the statuses."""
+    link = any_link()
+    with (
+        Emulator(slow_app, [link], exchange=exchange, trace=path, card=CardSettings(ats=Ats(fwi=6))),
+        httpx2.Client(transport=NfcTransport(link), base_url="http://charger") as client,
+    ):
+        return [client.get(f"/{wait}").status_code for wait in waits]
+
+
+@pytest.mark.parametrize("hold", [0.0, 0.02, 1.0])
+def test_a_request_that_is_given_up_is_given_up_in_the_replay(hold: float, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    assert record_slow(path, ExchangeConfig(hold=hold, give_up=0.1, not_ready=b""), 300, 0) == [504, 200]
+    assert assert_equal(path, app=slow_app) == 2
+    assert_equal(path)
+
+
+@pytest.mark.parametrize("not_ready", [b"", bytes.fromhex("D00000")])
+def test_polling_until_an_answer_is_there_is_replayed(not_ready: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    assert record_slow(path, ExchangeConfig(hold=0, not_ready=not_ready), 30, 0, 60) == [200] * 3
+    assert_equal(path, app=slow_app)
+    assert_equal(path)
+
+
+@pytest.mark.parametrize("blocks", range(6, 16))
+def test_a_field_that_a_scenario_cuts_is_replayed(blocks: int, tmp_path: Path) -> None:
+    scenario = tmp_path / "cut.toml"
+    scenario.write_text(f'title = "cut"\n[[step]]\nat = 0\ndo = "fault"\nfault = "cut={blocks}"\n')
+    path = tmp_path / "t.jsonl"
+    with recording(path, sim=SimSettings(scenario=scenario)) as name:
+        transport = NfcTransport(name)
+        with httpx2.Client(transport=transport, base_url="http://charger", timeout=0.2) as client:
+            for _ in range(2):
+                with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):
+                    client.get("/login")
+    assert any(line.get("on") is False for line in lines_of(path)[: blocks + 4])
+    assert_equal(path)
+
+
+def test_an_answer_that_nobody_reads_expires_in_the_replay_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    link = any_link()
+    with Emulator(slow_app, [link], exchange=ExchangeConfig(answer_ttl=0.15), trace=path) as emulator:
+        end = links.open_reader(link)
+        phone = Phone(end)
+        phone.connect()
+        message = encode_text('{"path":"/0","method":"GET","messageID":1}')
+        written = len(message).to_bytes(2, "big") + message
+        assert phone.transmit(bytes.fromhex("00d60000") + bytes([len(written)]) + written) == b"\x90\x00"
+        wait = threading.Event()
+        read = bytes.fromhex("00b0000003")
+        seen: set[bytes] = set()
+        while len(seen) < 2:
+            seen.add(phone.transmit(read))
+            wait.wait(0.01)
+        emulator.flush()
+        phone.close()
+    assert bytes.fromhex("0003d09000") in seen
+    assert_equal(path, app=slow_app)
+    assert_equal(path)

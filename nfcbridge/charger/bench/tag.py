@@ -35,7 +35,6 @@ class TagSide:
     """
 
     def __init__(self, charger: LiveCharger, stopped: Callable[[], None]) -> None:
-        self.present = charger.state().tag_present
         self.losses = 0
         self._charger = charger
         self._stopped = stopped
@@ -45,6 +44,7 @@ class TagSide:
         self._heard = False  # APDUs that the charge point does not know of
         self._hearing = False  # the loop looks for them
         charger.watch(self._happened)
+        self.present = charger.state().tag_present  # last: it lets happen what a scenario has at its very beginning
 
     def start(self) -> None:
         """From now on the running loop is the charge point's."""
