@@ -16,7 +16,7 @@ from smartcard import scard
 
 from nfcbridge import links
 from nfcbridge.errors import FieldLostError, LinkClosedError, LinkError, LinkTimeoutError, LocalProtocolError
-from nfcbridge.links import LINKS, CardFound, Level, open_reader, pcsc_apdu
+from nfcbridge.links import LINKS, CardFound, Level, open_reader, pcsc_apdu, pcsc_service
 from nfcbridge.links import pcsc as module
 from nfcbridge.links.pcsc import MAX_COMMAND, PcscReader
 from nfcbridge.links.pcsc_apdu import MAX_RESPONSE, with_le, without_le
@@ -185,7 +185,7 @@ def test_without_an_activation_there_is_no_card(end: PcscReader) -> None:
 def test_a_card_that_slips_off_while_it_is_connected_is_tried_again(
     pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_INTERVAL", 0.001)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", 0.001)
     pcsc.insert(ACR, good)
     pcsc.faults = {"SCardConnect": [getattr(scard, code)] * 2}
     assert end.activate(PATIENCE) == FOUND
@@ -208,7 +208,7 @@ def test_a_card_of_another_program_is_waited_for_and_then_told(
     pcsc.take(ACR, taken=True)
     with pytest.raises(LinkError, match=f"{ACR}: another program has the card: end it"):
         end.activate(0.01)
-    monkeypatch.setattr(module, "RETRY_INTERVAL", PATIENCE)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", PATIENCE)
     later(pcsc, lambda: pcsc.take(ACR, taken=False))
     began = time.monotonic()
     assert end.activate(PATIENCE) == FOUND
@@ -277,7 +277,7 @@ def test_after_a_restart_of_the_service_the_card_is_found_again(pcsc: FakeScard,
 def test_a_service_that_comes_back_in_time_is_waited_for(
     pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_INTERVAL", 0.001)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", 0.001)
     pcsc.insert(ACR, good)
     pcsc.restart(running=False)
     with pytest.raises(LinkError, match="service does not run"):
