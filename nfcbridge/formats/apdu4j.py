@@ -33,7 +33,7 @@ _RESPONSE: Final = re.compile(
     re.ASCII,
 )
 _TIME: Final = re.compile(rf"\({_DURATION}\)", re.ASCII)
-_FAILED: Final = re.compile(r"<< (?:\[error\]|SCARD_|[A-Za-z])")
+_FAILED: Final = re.compile(r"(?:^|[AB](?:#\d{1,2})?)<< (?:\[error\]|[A-Z]{2})")
 _CONNECT: Final = re.compile(r"SCardConnect\(.{0,300}?\) -> (?:T=|\*)")
 _DISCONNECT: Final = re.compile(r"SCardDisconnect\(.{0,300}, (?:true|SCARD_UNPOWER)")
 _SENT: Final = re.compile(r"# Sent\s*")

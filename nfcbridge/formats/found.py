@@ -25,6 +25,9 @@ MAX_LEAD: Final = 1000
 DAY: Final = 86_400.0
 """Seconds. A log that writes the time of day alone starts again at midnight."""
 
+MAX_DISORDER: Final = 1.0
+"""Seconds that a line may be older than the one before it: threads write late, and the clock was not set for that."""
+
 READER_CLASS: Final = 0xFF
 """CLA of what PC/SC programs send to the reader device itself (PC/SC part 3, 3.2.2): the card never sees it."""
 
@@ -133,10 +136,10 @@ def _number(items: Iterable[Frame | FormatProblem]) -> Iterator[Entry | FormatPr
         if item.t is not None:
             if origin is None:
                 origin = item.t
-            elif item.t - origin < last:
-                back = last - (item.t - origin)
-                origin -= DAY if DAY / 2 < back <= DAY else back
-                if back <= DAY / 2 or back > DAY:
+            elif (back := last - (item.t - origin)) > MAX_DISORDER:
+                midnight = DAY / 2 < back <= DAY
+                origin -= DAY if midnight else back
+                if not midnight:
                     yield FormatProblem(item.position, "the clock was set back: what follows is later by as much")
             last = max(last, item.t - origin)
         number += 1

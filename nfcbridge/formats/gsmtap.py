@@ -46,10 +46,17 @@ def split_apdus(octets: bytes) -> int | None:
 
 
 def _split_reading(octets: bytes, left: int) -> int:
-    """CLA INS P1 P2 Le; an Le of three octets is one whose number of data follows it."""
-    if octets[4] == 0 and left > _LONG and int.from_bytes(octets[5:7], "big") in {left - _LONG, 0}:
-        return _LONG
-    return 5
+    """CLA INS P1 P2 Le; an Le of three octets is one that says how many data follow it.
+
+    At offset 0 a file begins with its own length, which looks the same behind an Le of one octet: there the data that
+    would follow an Le of three must begin with a length as well.
+    """
+    count = left - _LONG
+    if octets[4] or count <= 0 or int.from_bytes(octets[5:7], "big") not in {count, 0}:
+        return 5
+    if octets[2:4] == b"\x00\x00" and int.from_bytes(octets[7:9], "big") not in {count, count - 2}:
+        return 5
+    return _LONG
 
 
 def _split_writing(octets: bytes, left: int) -> int | None:

@@ -69,6 +69,7 @@ def _recogniser(frame: re.Pattern[str], ways: dict[str, Dir]) -> Callable[[str],
             return None
         if found["hex"] == "None":
             return None if ways[found["way"]] is Dir.READER else Foreign("no answer came")
-        return Mark(ways[found["way"]], find_time(line), found["hex"])
+        unended = frame is _BLOCK and not found["end"]
+        return Mark(ways[found["way"]], find_time(line), found["hex"], unended=unended)
 
     return recognise

@@ -54,6 +54,9 @@ _HEADING: Final = re.compile(
     r"^\W*(?:\[.\] )?\s*(iso-?14443-?a|iso-?14443-?b|iso-?15693|iso-?7816|iso-?18092|felica|legic|iclass|hitag)",
     re.IGNORECASE | re.ASCII,
 )
+MAX_HEADING: Final = 80
+"""Characters of a line that says what kind of card there is."""
+
 _NO_WORD: Final = re.compile(r"\W")
 _TABLE_HEAD: Final = re.compile(r"\|\s*(?:Rdr|Tag)\s*\| ?(?:[0-9a-f]{2}[ !(']|\s*<empty)", re.ASCII)
 _SECONDS_A_TICK: Final = {False: 1 / CARRIER, True: 1e-6}
@@ -65,9 +68,7 @@ def detect_file(head: bytes) -> bool:
     while offset + HEAD <= len(head):
         length = int.from_bytes(head[offset + 6 : offset + 8], "little") & ~FROM_CARD
         end = offset + HEAD + length + (length + 7) // 8
-        if not 0 < length <= MAX_FRAME:
-            return False
-        if end > len(head):
+        if not 0 < length <= MAX_FRAME or end > len(head):
             break
         for place, octet in enumerate(head[offset + HEAD : offset + HEAD + length]):
             bit = head[offset + HEAD + length + place // 8] >> (7 - place % 8) & 1
@@ -155,7 +156,7 @@ def _rows(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
             row = _Row(number, start, Dir.CARD if found["who"] == "Tag" else Dir.READER, found["data"])
         elif "Duration |" in line or "Start |" in line:
             relative, clock, last, named = "Gap |" in line, 0.0, 0.0, False
-        elif heading := _HEADING.match(line):
+        elif heading := _HEADING.match(line[:MAX_HEADING]):
             # Old ones name iCLASS in a second line, whatever the frames are.
             type_a = _NO_WORD.sub("", heading[1]).lower() == "iso14443a"
             foreign = not type_a and not named

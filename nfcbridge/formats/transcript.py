@@ -27,6 +27,9 @@ MAX_DIGITS: Final = 2 * MAX_OCTETS + 2
 """Digits that are kept of a frame: one octet more than the longest, so that it is seen to be too long."""
 
 _HEX_LINE: Final = re.compile(r"\s*[0-9A-Fa-f]+(?:[ \t]+[0-9A-Fa-f]+)*\s*", re.ASCII)
+_END: Final = re.compile(r"(?: : .*| timeout=\S{1,30}| \d{1,6}\.\d{3}s)\s*$", re.ASCII)
+"""What stands behind octets: words of scriptor, and the times of nfcpy."""
+
 _PAIRS: Final = re.compile(r"(?:[0-9A-Fa-f]{2}(?: |$)){1,16}", re.ASCII)
 _NO_DIGIT: Final = re.compile(r"[^0-9A-Fa-f]+")
 
@@ -41,6 +44,7 @@ class Mark(Struct, frozen=True):
         octets: how many there are, where the line tells; None otherwise.
         tail: what follows the octets: a status word that stands elsewhere in the line.
         dump: the octets follow as a hexdump.
+        unended: the line lacks the words that come after the octets: they were folded with it, or it was cut off.
         follows: more octets follow, in a line of their own; one that ends with a space is not the last of them.
     """
 
@@ -51,6 +55,7 @@ class Mark(Struct, frozen=True):
     tail: bytes = b""
     dump: bool = False
     follows: bool = False
+    unended: bool = False
 
 
 class Field(Struct, frozen=True):
@@ -81,7 +86,8 @@ class _Pending:
     def __init__(self, number: int, mark: Mark, *, folded: bool) -> None:
         self.mark = mark
         self.position = Place(number)
-        self._folded = folded or mark.follows
+        self._folded = folded or mark.follows or mark.unended
+        self._unended = mark.unended
         self._digits = _NO_DIGIT.sub("", mark.text)[:MAX_DIGITS]
 
     def take(self, line: str) -> bool:
@@ -92,9 +98,10 @@ class _Pending:
         if self.mark.dump:
             digits = dump_digits(line, DUMP_WIDTH if wanted is None else min(DUMP_WIDTH, (wanted + 1) // 2))
             self._folded = len(digits) == 2 * DUMP_WIDTH
-        elif (self._folded or wanted is not None) and _HEX_LINE.fullmatch(words := line.partition(" : ")[0]):
+        elif (self._folded or wanted is not None) and _HEX_LINE.fullmatch(words := _END.sub("", line)):
             digits = _NO_DIGIT.sub("", words)
-            self._folded = len(line) >= FOLDED or (self.mark.follows and line.endswith(" "))
+            self._unended = self._unended and words == line
+            self._folded = len(line) >= FOLDED or self._unended or (self.mark.follows and line.endswith(" "))
         else:
             return False
         self._digits = (self._digits + digits)[:MAX_DIGITS]
@@ -103,6 +110,8 @@ class _Pending:
     def close(self) -> Frame | FormatProblem:
         """The frame, or what is wrong with it."""
         mark, digits = self.mark, self._digits
+        if self._unended:
+            return FormatProblem(self.position, "the line was cut off")
         if len(digits) % 2:
             return FormatProblem(self.position, "an odd number of hex digits: it was cut off")
         if mark.octets is not None and len(digits) != 2 * mark.octets:

@@ -25,7 +25,7 @@ _SEND: Final = re.compile(r"\bSEND: ((?:[0-9a-fA-F]{2} ?)+)$", re.ASCII)
 _RECV: Final = re.compile(r"\bRECV: ((?:[0-9a-fA-F]{2})*) SW=([0-9a-fA-F]{4})\s*$", re.ASCII)
 _SHORT: Final = re.compile(r"\bRECV: ((?:[0-9a-fA-F]{2})*)\s*$", re.ASCII)
 _PRINTED: Final = re.compile(r"RECV \(SW=([0-9A-F]{4})\)(:?)\s*$", re.ASCII)
-_HEAD: Final = re.compile(r"\b(?:RECV:.{0,131072} SW=[0-9a-fA-F]{4}\b|RECV \(SW=[0-9A-F]{4}\))", re.ASCII)
+_HEAD: Final = re.compile(r"\b(?:RECV: (?:[0-9a-fA-F]{2})* SW=[0-9a-fA-F]{4}\b|RECV \(SW=[0-9A-F]{4}\))", re.ASCII)
 
 
 def detect(head: str) -> bool:

@@ -20,7 +20,7 @@ PYSCARD_SHOWN = [">00a4040007d276000085010100", "<9000"]
     "octets", [b"", b"\x00", b"hello\n", b"> \n", bytes(100_000), b"{}", "SEND: 00\n".encode("utf-16")]
 )
 def test_what_is_of_no_format_is_refused_with_the_formats_that_there_are(octets: bytes) -> None:
-    with pytest.raises(TraceError, match="no format that is known.*nfcsnoop.*pcscd"):
+    with pytest.raises(TraceError, match=r"no format that is known.*nfcsnoop.*pcscd"):
         open_octets(octets)
 
 
