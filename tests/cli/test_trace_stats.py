@@ -12,7 +12,7 @@ from msgspec import structs
 
 from nfcbridge.cli import main
 from nfcbridge.cli.errors import ExitCode
-from nfcbridge.cli.trace.picture_timeline import CUT_SHARE, place_frames, ticks_of
+from nfcbridge.cli.trace.picture_timeline import CUT_SHARE, LABEL_ROWS, LETTER, place_frames, place_labels, ticks_of
 from nfcbridge.cli.trace.pictures import MAX_BARS, bars_of
 from nfcbridge.trace import Header, write_trace
 from nfcbridge.trace.durations import Durations, TimeSpent
@@ -286,6 +286,19 @@ def test_a_wait_that_is_longer_than_all_of_the_rest_is_cut_and_the_axis_knows() 
         assert at == pytest.approx(shown if shown < 1 else shown - 10 + placed[1].drawn_wait)
     assert min(map(float, ticks.values())) == 0
     assert max(map(float, ticks.values())) > 10_000
+
+
+def test_labels_are_in_nobodys_way_and_the_longest_command_has_one() -> None:
+    labels = [(0.001 * number, f"READ {number}", 0.01 * number) for number in range(20)]
+    placed = list(place_labels(labels, 1.0))
+    assert placed[0] == ("READ 19", pytest.approx(0.19), 0)
+    assert len(placed) < len(labels)
+    assert {row for _, _, row in placed} == set(range(LABEL_ROWS))
+    for row in range(LABEL_ROWS):
+        spans = sorted((middle, len(label) * LETTER / 2) for label, middle, at in placed if at == row)
+        assert all(a + half <= b - other + 1e-9 for (a, half), (b, other) in pairwise(spans))
+        assert all(middle - half >= 0 for middle, half in spans)
+    assert list(place_labels([(0.1, "READ 0", 1.0)], 1.0)) == [("READ 0", pytest.approx(1 - 3 * LETTER), 0)]
 
 
 @pytest.mark.parametrize("longest", [0.011, 0.1, 1.0, 900.0])

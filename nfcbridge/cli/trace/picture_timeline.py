@@ -26,6 +26,11 @@ NARROW: Final = 0.055
 """Of the axis: commands that are narrower and alike share a label."""
 SEPARATE: Final = 0.004
 """Of the axis: frames that are longer have a gap between them."""
+LETTER: Final = 0.0056
+"""Of the axis: the width of a letter of a label, and what is left free beside it."""
+LABEL_ROWS: Final = 3
+ROW: Final = 0.18
+"""Labels stand above one another where they would be in each other's way; ROW is the height of a line."""
 LABELLED_WAIT: Final = 0.04
 """Of the axis: a wait that is longer has its length written on it."""
 
@@ -169,19 +174,40 @@ def _draw_commands(axes: "Axes", timeline: Timeline, placed: list[Placed], end: 
         name, begins, ends = span
         return name.partition(" ")[0] if ends - begins < NARROW * end else name
 
-    top = level + 0.22
-    last = -math.inf
+    labels: list[tuple[float, str, float]] = []
     for name, alike in groupby(spans, key=verb):
         group_of = list(alike)
         begins, ends = group_of[0][1], group_of[-1][2]
         axes.plot([begins, ends], [level, level], color="#4a5568", linewidth=1.4, solid_capstyle="butt")
         label = group_of[0][0] if len(group_of) == 1 else f"{name} \u00d7{len(group_of)}"
-        # On a line of its own above where the label before it is in the way.
-        high = (begins + ends) / 2 - last < NARROW * 1.3 * end
-        axes.text((begins + ends) / 2, level + (0.26 if high else 0.06), label, ha="center", va="bottom", fontsize=8)
-        top = max(top, level + (0.42 if high else 0.22))
-        last = -math.inf if high else (begins + ends) / 2
-    return top
+        labels.append((ends - begins, label, (begins + ends) / 2))
+    highest = 0
+    for label, middle, row in place_labels(labels, end):
+        axes.text(middle, level + 0.06 + ROW * row, label, ha="center", va="bottom", fontsize=8)
+        highest = max(highest, row)
+    return level + 0.06 + ROW * (highest + 1)
+
+
+def place_labels(labels: list[tuple[float, str, float]], end: float) -> Iterator[tuple[str, float, int]]:
+    """Places for labels, none in the way of another; that of a long command has one even if there is no room for all.
+
+    Args:
+        labels: of each the length of its command, its text, and where its middle should be.
+        end: of the axis.
+
+    Yields:
+        The text, its middle, and its row from below.
+    """
+    rows: list[list[tuple[float, float]]] = [[] for _ in range(LABEL_ROWS)]
+    for _, label, wanted in sorted(labels, reverse=True):
+        half = len(label) * LETTER * end / 2
+        middle = min(max(wanted, half), end - half)
+        left, right = middle - half, middle + half
+        free = (row for row in range(LABEL_ROWS) if all(end_ <= left or right <= start for start, end_ in rows[row]))
+        row = next(free, None)
+        if row is not None:
+            rows[row].append((left, right))
+            yield label, middle, row
 
 
 def ticks_of(placed: list[Placed], end: float) -> Iterator[tuple[float, str]]:

@@ -109,13 +109,13 @@ def draw_histogram(stats: Stats, title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 7.2), layout="constrained")
-    shares, counts, means = figure.subplots(3, 1, height_ratios=(0.6, 2.2, 2.2))
+    shares, counts, uses = figure.subplots(3, 1, height_ratios=(0.6, 2.2, 2.2))
     write_title(figure, title)
     _draw_shares(shares, stats.spent)
     _draw_counts(counts, stats.durations)
-    _draw_means(means, stats.durations)
-    means.set_xlim(counts.get_xlim())
-    handles, labels = means.get_legend_handles_labels()
+    _draw_uses(uses, stats.durations)
+    uses.set_xlim(counts.get_xlim())
+    handles, labels = uses.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 
@@ -159,38 +159,26 @@ def _draw_counts(axes: "Axes", durations: Durations) -> None:
     for bar in bars_of(durations):
         count = sum(durations.counts[at] for at in bar.bins)
         axes.bar(bar.start, count, bar.end - bar.start, align="edge", color="#4a5568", edgecolor="white", linewidth=0.6)
-    count = sum(durations.counts)
-    bars = bars_of(durations)
-    middle = math.sqrt(bars[0].start * bars[-1].end)
-    for share, name in ((0.5, "half"), (0.9, "90 %")):
-        at = durations.quantile(share) * THOUSAND
-        left = at < middle
+    half, nine = durations.quantile(0.5) * THOUSAND, durations.quantile(0.9) * THOUSAND
+    for at in (half, nine):
         axes.axvline(at, color=RED, linewidth=1, linestyle="--")
-        axes.annotate(
-            f"{name} within {at:.3g} ms",
-            (at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(4 if left else -4, 3),
-            ha="left" if left else "right",
-            textcoords="offset points",
-            fontsize=9,
-            color=RED,
-        )
-    axes.set_title(f"How long {count} exchanges took", loc="left", fontsize=10)
+    count = sum(durations.counts)
+    words = f"How long {count} exchanges took: half of them {half:.3g} ms at most, nine of ten {nine:.3g} ms"
+    axes.set_title(words, loc="left", fontsize=10)
     axes.set_ylabel("exchanges")
     _finish_scale(axes, durations)
 
 
-def _draw_means(axes: "Axes", durations: Durations) -> None:
+def _draw_uses(axes: "Axes", durations: Durations) -> None:
+    from matplotlib.ticker import PercentFormatter
+
     bars = bars_of(durations)
     bottoms = [0.0] * len(bars)
     for name in CATEGORIES[:-1]:
-        heights = [
-            sum(getattr(durations.spent[at], name) for at in bar.bins)
-            / max(sum(durations.counts[at] for at in bar.bins), 1)
-            * THOUSAND
-            for bar in bars
-        ]
+        heights = []
+        for bar in bars:
+            whole = sum(durations.spent[at].total() - durations.spent[at].away for at in bar.bins)
+            heights.append(sum(getattr(durations.spent[at], name) for at in bar.bins) / whole if whole else 0.0)
         axes.bar(
             [bar.start for bar in bars],
             heights,
@@ -203,8 +191,9 @@ def _draw_means(axes: "Axes", durations: Durations) -> None:
             label=WORDS[name],
         )
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    axes.set_title("What they took it for, on average", loc="left", fontsize=10)
-    axes.set_ylabel("ms")
+    axes.set_title("What they took it for", loc="left", fontsize=10)
+    axes.set_ylabel("share of the time")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("duration of an exchange, ms")
     _finish_scale(axes, durations)
 
