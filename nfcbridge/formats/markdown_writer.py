@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from nfcbridge.formats.writer import PROJECT, LeftOut, program
+from nfcbridge.formats.writer import LeftOut, program
 from nfcbridge.trace.decoder import Decoder
 from nfcbridge.trace.entries import Dir, Entry, Header
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen
@@ -123,7 +123,7 @@ class Happenings(_DecodedPart):
         rows = "".join(row(cell(name), value) for name, value in _describe_header(self._header))
         text = (
             f"# {cell(self._name)}\n\n{WARNING}\n{heading('What', 'Value')}{rows}\n"
-            f"Times are seconds from the first line of the trace. Made by [{program()}]({PROJECT}).\n\n"
+            f"Times are seconds from the first line of the trace. Made by {program()}.\n\n"
             f"## What happened\n\n{heading('Lines', 'Time', 'What', 'Air time')}"
         )
         return text.encode(errors="replace")

@@ -8,9 +8,6 @@ from nfcbridge.trace.entries import Entry, Header
 MAX_LEFT_OUT: Final = 20
 """Sentences that are kept about what was left out; the rest is counted."""
 
-PROJECT: Final = "https://pypi.org/project/nfcbridge/"
-"""Where whoever gets an exported file finds the program that wrote it."""
-
 
 def program() -> str:
     """The name that is written into files."""
