@@ -28,7 +28,7 @@ class Known:
         self.header = header
         self.air = Air(header)
         self.tag = Tag(header)
-        self.talk = Talk(self.tag)
+        self.talk = Talk(self.tag, header)
         self.calls = Calls(header)
 
     def receive(self, seen: Iterable[Seen]) -> Iterator[Seen]:

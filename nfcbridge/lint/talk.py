@@ -20,6 +20,7 @@ from nfcbridge.lint.facts import (
 )
 from nfcbridge.lint.header_text import HeaderText, read_header_text
 from nfcbridge.lint.tag import Tag
+from nfcbridge.trace.entries import Header
 from nfcbridge.trace.seen import ExchangeSeen, FieldSeen, MessageSeen, Seen
 
 REMEMBERED_IDS: Final = 1000
@@ -30,6 +31,9 @@ LARGE_STEP: Final = 1000
 
 MIN_TIMESTAMP: Final = 10**9
 """Seconds since 1970, or milliseconds: numbers beyond it that grow come from a clock and not from dice."""
+
+RECORDED: Final = "nfcbridge "
+"""How the source of a trace begins that we have recorded."""
 
 _NUMBERED: Final = re.compile(r'"?([^"]*?)(\d{1,18})"?')
 """Raw JSON of a messageID: what stands before its last digits, and these."""
@@ -43,10 +47,17 @@ class Talk:
 
     Args:
         tag: knows of which requests it was told why their answers were not read.
+        header: of the trace: where it does not tell that the card is one of ours, other cards may be in it, and only
+            what looks like a request is one.
+
+    Attributes:
+        conversing: what was written last is a request, or should be one.
     """
 
-    def __init__(self, tag: Tag) -> None:
+    def __init__(self, tag: Tag, header: Header) -> None:
         self._tag = tag
+        self._strict = bool(header.app or header.card) or header.source.startswith(RECORDED)
+        self.conversing = False
         self._written: MessageSeen | None = None
         self._answered = True  # the answer to it was read
         self._begin()
@@ -77,6 +88,10 @@ class Talk:
             yield held
 
     def _write(self, message: MessageSeen) -> Iterator[Seen]:
+        self.conversing = self._is_meant(message)
+        if not self.conversing:
+            self._written, self._answered = None, True
+            return
         before = self._written
         retry = not self._answered and before is not None and before.octets == message.octets
         self._written, self._answered = message, False
@@ -84,6 +99,10 @@ class Talk:
         yield RequestWritten(message, header, message.request, retry)
         if message.request is not None and message.request.message_id != NO_ID and not retry:
             yield from self._count(message, message.request.message_id)
+
+    def _is_meant(self, message: MessageSeen) -> bool:
+        """Whether a message that was written is a request, or should be one."""
+        return self._strict or (message.text or "").lstrip().startswith("{")
 
     def _read(self, message: MessageSeen) -> Iterator[Seen]:
         if self._written is None or message.text is None or message.octets == self._written.octets:
@@ -94,6 +113,8 @@ class Talk:
 
     def _end(self, exchange: ExchangeSeen) -> Iterator[Seen]:
         written, request, answer = self._written, exchange.request, exchange.answer
+        if not self._is_meant(request):
+            return
         if answer is not None and answer.answer is not None:
             self._answered = True
             if request.request is not None and not same_id(request.request.message_id, answer.answer):

@@ -4,7 +4,20 @@ import pytest
 
 from nfcbridge.lint.container import android_refusals, ios_refusals, parse_container
 from nfcbridge.trace import Header
-from tests.lint.told import APDUS, DETECTED, IDLE_READ, SELECT, exchange, findings, read, rules, take, update, write
+from tests.lint.told import (
+    APDUS,
+    DETECTED,
+    IDLE_READ,
+    IMPORTED,
+    SELECT,
+    exchange,
+    findings,
+    read,
+    rules,
+    take,
+    update,
+    write,
+)
 
 GOOD_CC = "000F2000FB00F80406E1047FFF0000"
 GET, TOKEN = '{"path":"/login","method":"GET","messageID":1}', '{"messageID":1,"statusCode":200},{"token":"a"}'
@@ -160,3 +173,10 @@ def test_times_of_apdus_are_judged_where_they_are_real() -> None:
     assert rules(APDUS, *slow, step=0.7) == ["NB602"]
     assert rules(Header(level="apdus", clock="none"), *slow, step=0.7) == []
     assert rules(APDUS, *slow, step=0.6) == []
+    assert rules(IMPORTED, *slow, step=0.7) == ["NB602"]
+
+
+@pytest.mark.parametrize("le", ["", "00"])
+def test_a_select_of_the_application_without_le_that_is_refused_may_be_refused_for_that(le: str) -> None:
+    assert rules(APDUS, "+", f"> {SELECT[:-2]}{le}", "< 6A82") == (["NB202"] if le else ["NB208"])
+    assert rules(APDUS, "+", f"> {SELECT[:-2]}{le}", "< 9000") == []

@@ -5,7 +5,20 @@ import pytest
 from nfcbridge.isodep import DEFAULT
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Header
-from tests.lint.told import APDUS, DETECTED, IDLE_READ, SELECT, exchange, findings, read, rules, take, update, write
+from tests.lint.told import (
+    APDUS,
+    DETECTED,
+    IDLE_READ,
+    IMPORTED,
+    SELECT,
+    exchange,
+    findings,
+    read,
+    rules,
+    take,
+    update,
+    write,
+)
 
 GET, TOKEN = '{"path":"/login","method":"GET","messageID":1}', '{"messageID":1,"statusCode":200},{"token":"a"}'
 NEXT, SECOND = GET.replace("1", "2"), TOKEN.replace("1", "2")
@@ -162,3 +175,21 @@ def test_a_refusal_of_which_the_reason_lies_before_the_trace_is_told_once() -> N
 
 def test_after_an_activation_a_write_over_an_unread_answer_is_no_pipelining() -> None:
     assert rules(APDUS, *BEGUN, *write(GET), *BEGUN, *exchange(NEXT, SECOND)) == ["NB402"]
+
+
+TEXT = encode_text("what somebody wrote on a tag")
+URI = bytes.fromhex("D1010855016162632E636F6D")
+
+
+@pytest.mark.parametrize("message", [TEXT, URI])
+def test_other_cards_in_a_log_of_another_tool_are_not_held_to_requests_and_answers(message: bytes) -> None:
+    back = [*read(2, message), *read(0, len(message).to_bytes(2)), *IDLE_READ, *IDLE_READ]
+    assert rules(IMPORTED, *BEGUN, *write(message), *back, *write(message), *write(GET), *take(TOKEN)) == []
+    ours = {"NB307", "NB206", "NB414" if message == TEXT else "NB413"}
+    assert set(rules(APDUS, *BEGUN, *write(message), *back)) == ours
+
+
+def test_requests_in_a_log_of_another_tool_are_held_to_the_rules() -> None:
+    lines = (*BEGUN, *write(GET), *read(2, MESSAGE))
+    assert rules(IMPORTED, *lines) == ["NB307"]
+    assert rules(IMPORTED, *BEGUN, *write(GET), *write(NEXT), *take(SECOND)) == ["NB401"]

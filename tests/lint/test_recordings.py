@@ -56,6 +56,26 @@ def test_a_long_request_and_a_long_answer_in_many_parts_are_good(tmp_path: Path)
             assert [(finding.rule.id, finding.what) for finding in findings(path)] == []
 
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        # The fault for which nfcpy was mended: without Le the tag does not know its own application.
+        ("retyped/nfcpy-168-before", ["NB208"]),
+        ("retyped/nfcpy-168-after", []),
+        ("retyped/nfcpy-168-android", []),
+        # An app of a phone that writes a text on any tag.
+        ("retyped/so-25958299", []),
+        # A CC that Android refuses, since its file has FFFE octets; an iPhone reads it in parts.
+        ("retyped/so-64875537", ["NB201", "NB205", "NB207"]),
+    ],
+)
+def test_exchanges_that_people_asked_about(name: str, found: list[str]) -> None:
+    assert [finding.rule.id for finding in findings(FIXTURES / f"{name}.jsonl")] == found
+
+
 def write_only(conversation: Conversation) -> Script[None]:
     """An app that never reads."""
     info = yield from detect()

@@ -10,7 +10,8 @@ from tests.trace.lines import entries
 
 CARD = Header(level="blocks", source="nfcbridge test card")
 READER = Header(level="blocks", source="nfcbridge test reader")
-APDUS = Header(level="apdus")
+APDUS = Header(level="apdus", source="nfcbridge test")
+IMPORTED = Header(level="apdus", source="imported: a log", clock="wall clock of the log")
 NO_CLOCK = Header(level="blocks", clock=None)
 
 ACTIVATED = ("+", "> E080", "< 0578808002")

@@ -55,8 +55,8 @@ def cc_refused_by_ios(fact: ContainerRead | Command, _known: Known) -> Iterator[
     if isinstance(fact, ContainerRead):
         if faults := list(ios_refusals(fact.container)):
             yield Hit(f"an iPhone refuses {', '.join(faults)}", (fact.apdu,))
-    elif fact.kind is Kind.SELECT_NAME and fact.data == NDEF_AID and fact.sw not in {None, SW.OK}:
-        yield Hit(f"SELECT of the NDEF application got {describe_sw(fact.sw or 0)}", (fact.apdu,))
+    elif fact.data == NDEF_AID and fact.ne is not None and fact.sw is not None and fact.sw != SW.OK:
+        yield Hit(f"SELECT of the NDEF application got {describe_sw(fact.sw)}", (fact.apdu,))
 
 
 @rule(
@@ -117,9 +117,9 @@ def needless_reselect(command: Command, _known: Known) -> Iterator[Hit]:
     source="the API reference: one outstanding request, whose answer the tag shows when it is ready",
     mend="Let the card hold its response to the write (S(WTX)) until the answer is there, or wait between looks.",
 )
-def nlen_polled(fact: LengthRead, _known: Known) -> Iterator[Hit]:
+def nlen_polled(fact: LengthRead, known: Known) -> Iterator[Hit]:
     """The third look of an activation."""
-    if fact.count == POLLS:
+    if fact.count == POLLS and known.talk.conversing:
         yield Hit(f"NLEN was read {fact.count} times for one answer", (fact.apdu,))
 
 
@@ -145,10 +145,11 @@ def read_shorter_than_mle(fact: ShortRead, _known: Known) -> Iterator[Hit]:
     why="Le 00 asks for 256 octets, and a command without Le asks for none: who confuses the two reads nothing, and "
     "readers that wait for octets wait for ever.",
     source="ISO/IEC 7816-4; nfcpy pull request 168 is such a fault",
-    mend="Give READ BINARY an Le of 1 to MLe octets; answer Le 00 with up to 256 octets, and never 9000 without any.",
+    mend="Give READ BINARY an Le of 1 to MLe octets and SELECT of the application an Le of 00; answer Le 00 with up to "
+    "256 octets, and never 9000 without any.",
 )
 def le_confused(command: Command, _known: Known) -> Iterator[Hit]:
-    """READ without Le, or 9000 without octets to one with it."""
+    """READ without Le, or 9000 without octets to one with it; SELECT that one end wants with Le, the other without."""
     apdu = command.apdu
     if command.kind is Kind.READ:
         if command.ne is None:
@@ -159,8 +160,15 @@ def le_confused(command: Command, _known: Known) -> Iterator[Hit]:
             yield Hit("READ BINARY with Le 00, which is 256, was refused as wrong length", (apdu,))
     elif command.kind is Kind.SELECT_NAME and command.ne is not None and command.sw == SW.WRONG_LENGTH:
         yield Hit("SELECT by name with an Le was refused as wrong length", (apdu,))
+    elif is_refused_without_le(command):
+        yield Hit("SELECT of the NDEF application had no Le, and was refused", (apdu,))
     elif command.kind is Kind.BROKEN and lacks_octet(apdu.command):
         yield Hit("the lengths in the command do not fit its octets", (apdu,))
+
+
+def is_refused_without_le(command: Command) -> bool:
+    """Whether the application of mapping 2.0 was asked for without Le and not given: some cards want it."""
+    return command.data == NDEF_AID and command.ne is None and command.sw not in {None, SW.OK}
 
 
 def lacks_octet(command: bytes) -> bool:

@@ -127,9 +127,10 @@ def nlen_zero_at_discovery(fact: LengthRead, _known: Known) -> Iterator[Hit]:
     source="AOSP, NativeNfcTag and rw_t4t.cc",
     mend="On Android call close() and connect() before getNdefMessage(), or use IsoDep with APDUs of your own.",
 )
-def read_without_nlen(fact: BlindRead, _known: Known) -> Iterator[Hit]:
-    """A READ past NLEN after a write."""
-    yield Hit("after the request the answer is read from offset 2, and nobody read NLEN", (fact.write, fact.apdu))
+def read_without_nlen(fact: BlindRead, known: Known) -> Iterator[Hit]:
+    """A READ past NLEN after a write; what is no request may well be read back so."""
+    if known.talk.conversing:
+        yield Hit("after the request the answer is read from offset 2, and nobody read NLEN", (fact.write, fact.apdu))
 
 
 @rule(

@@ -65,9 +65,9 @@ def name_id(raw: bytes) -> str:
     source=MESSAGING,
     mend="Write one request, read its answer, then write the next.",
 )
-def pipelining(fact: WrittenAgain, _known: Known) -> Iterator[Hit]:
+def pipelining(fact: WrittenAgain, known: Known) -> Iterator[Hit]:
     """A write while a request is processed, or one that was taken though nobody had read the answer before."""
-    if not fact.refused or fact.looked:
+    if fact.looked if fact.refused else known.talk.conversing:
         before = () if fact.before is None else (fact.before,)
         outcome = "and refused (6985)" if fact.refused else "and taken"
         yield Hit(
