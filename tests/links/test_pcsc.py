@@ -502,7 +502,12 @@ def test_close_ends_the_wait_for_a_card(pcsc: FakeScard, end: PcscReader) -> Non
 
 def test_ctrl_c_ends_the_wait_for_a_card_and_the_link_goes_on(pcsc: FakeScard, end: PcscReader) -> None:
     main = threading.main_thread().ident or 0
-    later(pcsc, lambda: signal.pthread_kill(main, signal.SIGINT))
+
+    def interrupt() -> None:
+        time.sleep(0.05)  # a signal between the last look of the interpreter and the wait itself wakes nobody
+        signal.pthread_kill(main, signal.SIGINT)
+
+    later(pcsc, interrupt)
     with pytest.raises(KeyboardInterrupt):
         end.activate(PATIENCE)
     pcsc.insert(ACR, good)
