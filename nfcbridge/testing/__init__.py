@@ -14,7 +14,12 @@
     charger.py      the charger of a test (settings.py: what it is made of)
     client.py       a client that can log in
     trace.py        what crossed its link (readable.py: for people)
-    replays.py      recorded traces as tests
+    replays.py      recorded traces as tests (renew.py: made anew)
+
+Other frameworks have the same charger by a context manager:
+
+    with open_charger(ChargerSettings(), Path("trace.jsonl")) as charger, charger.client() as phone:
+        phone.login("operator")
 
 Names for type annotations, which are imported when they are first used: `Charger`, `ChargerClient`, `ChargerSettings`,
 `LinkTrace`, and `Report`, which is what `replay` is. A project whose tests use all of it is `tests/testing/example`.
@@ -24,12 +29,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nfcbridge.replay.report import Report
-    from nfcbridge.testing.charger import Charger
+    from nfcbridge.testing.charger import Charger, open_charger
     from nfcbridge.testing.client import ChargerClient
     from nfcbridge.testing.settings import ChargerSettings
     from nfcbridge.testing.trace import LinkTrace
 
-__all__ = ["Charger", "ChargerClient", "ChargerSettings", "LinkTrace", "Report"]
+__all__ = ["Charger", "ChargerClient", "ChargerSettings", "LinkTrace", "Report", "open_charger"]
 
 _HOMES: Final = {
     "Charger": "nfcbridge.testing.charger",
@@ -37,6 +42,7 @@ _HOMES: Final = {
     "ChargerSettings": "nfcbridge.testing.settings",
     "LinkTrace": "nfcbridge.testing.trace",
     "Report": "nfcbridge.replay.report",
+    "open_charger": "nfcbridge.testing.charger",
 }
 
 

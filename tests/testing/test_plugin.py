@@ -384,6 +384,12 @@ def test_a_replay_that_differs_fails_its_test_with_the_difference_in_words(run: 
     assert path.read_bytes() == before
 
 
+def test_a_replay_may_be_expected_to_differ(run: Run) -> None:
+    run.trace("fixtures/a.jsonl", b'"idle"', b'"IDLE"')
+    _, outcomes = run(f"@pytest.mark.xfail(strict=True)\n{REPLAY.strip()}")
+    assert outcomes == {"xfailed": 1}
+
+
 def test_a_recording_that_cannot_be_replayed_fails_its_test(run: Run) -> None:
     run.trace("fixtures/a.jsonl", '"nfcbridge_trace": 1', '"nfcbridge_trace": 99')
     for arguments in ((), ("--trace-update",)):
