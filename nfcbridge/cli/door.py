@@ -39,6 +39,7 @@ class Door(NamedTuple):
         trust: the certificate of HTTPS, or of its authority; None: those of the system.
         user: a role.
         password_file: has the password, or None.
+        trace: the file to record the frames of the link to, or None.
     """
 
     link: str
@@ -46,6 +47,7 @@ class Door(NamedTuple):
     trust: Path | None
     user: str
     password_file: Path | None
+    trace: Path | None = None
 
 
 def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
@@ -53,13 +55,28 @@ def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def run(
-        *, link: str, url: str | None, trust: Path | None, user: str, password_file: Path | None, **rest: object
+        *,
+        link: str,
+        url: str | None,
+        trust: Path | None,
+        user: str,
+        password_file: Path | None,
+        trace: Path | None,
+        **rest: object,
     ) -> int:
+        if trace is not None and url is not None:
+            raise click.UsageError("--trace records what crosses a link, and --url is HTTP: leave one out")
         if trust is not None and (url is None or not url.startswith("https:")):
             raise click.UsageError("--trust is about HTTPS: give --url https://...")
-        return function(Door(link, url, trust, user, password_file), **rest)
+        return function(Door(link, url, trust, user, password_file, trace), **rest)
 
     options = (
+        click.option(
+            "--trace",
+            type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
+            metavar="FILE",
+            help="Record every frame of the link, as JSON lines.",
+        ),
         click.option(
             "--password-file",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -113,7 +130,9 @@ def open_session(
 
         # Before the password is asked for: who has named a link that does not exist need not type it in vain.
         with closing(open_reader(door.link)) as end:
-            session = Session(NfcTransport(end), door.user, password_of(door.user, door.password_file))
+            session = Session(
+                NfcTransport(end, trace=door.trace), door.user, password_of(door.user, door.password_file)
+            )
             with _logged_in(session, door, patience, slipped):
                 yield session
         return
@@ -148,7 +167,7 @@ def _login(session: "Session", end: float, slipped: Callable[[str], None]) -> "h
         try:
             return session.login()
         except httpx2.TransportError as error:
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or not isinstance(error, LinkError):  # a server is not held to anything
                 raise
             slipped(str(error))
             time.sleep(PAUSE)

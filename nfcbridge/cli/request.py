@@ -69,6 +69,12 @@ REMEDIES: Final = {
     help="In which order length and message are written: `one` UPDATE for both, the length (NLEN) first and last, or "
     "its place with the first chunk.",
 )
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Record every frame, as JSON lines.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what crossed, and its computed air time.")
 def command(
     *,
@@ -80,6 +86,7 @@ def command(
     password_file: Path | None,
     no_login: bool,
     write_order: str,
+    trace: Path | None,
     verbose: bool,
 ) -> int:
     """Log in over NFC, send METHOD PATH with the JSON document, print the content of the answer, log out.
@@ -111,6 +118,7 @@ def command(
         transport = NfcTransport(
             end,
             write_order=None if order is None else WriteOrder[order],
+            trace=trace,
             watch=lambda command, response: sizes.append((len(command), len(response))),
         )
         session = Session(transport, user, password)

@@ -150,7 +150,7 @@ def test_a_refused_login_and_a_server_that_is_not_there_are_told(
     file = str(tmp_path / "b.json")
     assert main(["backup", file, "--url", "http://127.0.0.1:1"]) == ExitCode.LINK
     assert "http://127.0.0.1:1: " in capsys.readouterr().err
-    assert main(["backup", file, "--link", "memory:nobody"]) == ExitCode.LINK
+    assert main(["backup", file, "--link", "memory:nobody", "--patience", "0s"]) == ExitCode.LINK
     monkeypatch.setenv("NFCBRIDGE_PASSWORD", "wrong")
     assert main(["backup", file, "--link", LINK]) == ExitCode.LINK
     assert "login as operator: 401 Unauthorized; check user and password" in capsys.readouterr().err
@@ -193,3 +193,13 @@ def test_a_certificate_is_for_https(
     assert "--trust is about HTTPS" in capsys.readouterr().err
     assert main(["backup", str(tmp_path / "b.json"), "--url", "https://a", "--trust", str(trust)]) == ExitCode.USAGE
     assert "is no certificate (PEM)" in capsys.readouterr().err
+
+
+def test_a_link_is_recorded_and_http_is_not(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, trace = str(tmp_path / "b.json"), tmp_path / "t.jsonl"
+    assert main(["backup", file, "--link", LINK, "--only", "users", "--trace", str(trace)]) == ExitCode.DONE
+    assert '"dir": "reader"' in trace.read_text()
+    assert main(["backup", file, "--url", str(emulator.http_url), "--trace", str(trace)]) == ExitCode.USAGE
+    assert "leave one out" in capsys.readouterr().err

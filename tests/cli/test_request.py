@@ -222,3 +222,10 @@ def test_numbers_of_a_document_stay_what_they_are() -> None:
 @pytest.mark.parametrize(("status", "phrase"), [(404, "Not Found"), (599, "")])
 def test_a_status_has_its_phrase_if_http_knows_one(status: int, phrase: str) -> None:
     assert phrase_of(status) == phrase
+
+
+def test_what_crossed_is_recorded(charger: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "t.jsonl"
+    assert main(["request", "GET", "/system_state", "--link", charger, "--trace", str(file)]) == ExitCode.DONE
+    assert main(["trace", "stats", "--json", str(file)]) == ExitCode.DONE
+    assert '"exchanges":4' in capsys.readouterr().out.replace(" ", "")
