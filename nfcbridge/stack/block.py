@@ -58,7 +58,7 @@ class BlockCardStack:
             now: seconds.
         """
         self.link.reset(fsd=frame_size)
-        return [] if frame_size is None else self.upper.activated(frame_size, now)
+        return self.upper.selected(now) if frame_size is None else self.upper.activated(frame_size, now)
 
     def field_lost(self, now: float) -> list[Event]:
         """The field is gone."""

@@ -178,6 +178,10 @@ class CardStack:
         events.append(SendFrame(response))
         return events
 
+    def selected(self, now: float) -> list[Event]:
+        """The reader has selected the tag, perhaps again; it has not activated it yet. Nobody waits for a response."""
+        return self._gone(now)
+
     def activated(self, frame_size: int, now: float) -> list[Event]:
         """The reader has activated the tag anew (RATS, or power on and reset of a PC/SC reader)."""
         events = self._gone(now)

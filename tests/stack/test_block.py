@@ -112,6 +112,15 @@ def test_deselect_is_answered_and_told_and_a_new_rats_begins_anew() -> None:
     assert frame[1:].startswith(len(STATE_ANSWER).to_bytes(2, "big") + STATE_ANSWER)
 
 
+def test_nobody_waits_for_a_response_after_the_tag_was_selected_again() -> None:
+    stack = activated()
+    stack.receive(b"\x02" + write(GET_STATE), 1.0)
+    stack.activated(None, 1.1)  # without S(DESELECT) before, in the same field
+    assert not waits(stack)
+    assert frames(stack.answer(1, Answer(200, STATE), 1.2)) == []
+    assert frames(stack.receive(bytes.fromhex("E080"), 1.3)) != []
+
+
 def test_field_loss_makes_the_card_deaf_until_it_is_activated_again() -> None:
     stack = activated()
     assert seen.FieldLost() in stack.field_lost(1.0)
