@@ -11,7 +11,6 @@ begin to wait, and one that takes what came. `take` is called when `wait` says t
 
 import contextlib
 import struct
-import time
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
@@ -22,6 +21,9 @@ from nfcbridge.links.nfc.transport import ACK, SLICE, PatientTransport
 
 READY: Final = 0.1
 """Seconds that a response which has begun to arrive gets to be whole."""
+
+ACKNOWLEDGED: Final = 1000
+"""Milliseconds that an RC-S380 gets to acknowledge a command, which takes it less than one."""
 
 SEND: Final = 1.0
 """Seconds that the chip gets to send a frame to the reader: 256 octets take 22 ms of air."""
@@ -179,7 +181,7 @@ class Pn53xCard:
         """See `CardChip.cancel`."""
         self._listening = False
         self._transport.write(ACK)
-        time.sleep(CANCEL)
+        self._transport.drop(CANCEL)
 
     def field_is_on(self) -> bool:
         """See `CardChip.field_is_on`: the second octet of GetGeneralStatus."""
@@ -315,7 +317,7 @@ class Port100Card:
             self.LONGEST_WAIT,
         )
         self._transport.write(bytes(self._rcs380.Frame(b"\xd6\x48" + command + octets)))
-        if self._rcs380.Frame(self._transport.read()).type != "ack":
+        if self._rcs380.Frame(self._transport.read(ACKNOWLEDGED)).type != "ack":
             raise LinkError("the reader does not acknowledge commands: pull it and plug it in again")
         self._listening = automatic
 
@@ -347,8 +349,8 @@ class Port100Card:
     def cancel(self) -> None:
         """See `CardChip.cancel`."""
         self._transport.write(ACK)
+        self._transport.drop(CANCEL)
         self._listening = False
-        time.sleep(CANCEL)
 
     def field_is_on(self) -> bool:
         """See `CardChip.field_is_on`: once in a dialogue the chip tells of itself when the field goes, not before."""

@@ -1,8 +1,8 @@
 """The exceptions of nfcpy and of what it stands on, as ours, with what to do.
 
-nfcpy raises OSError with errno where it noticed, serial.SerialException (an OSError without errno) and termios.error
-where the port did, errors of its own for the air, and IndexError, TypeError, AttributeError or AssertionError where a
-chip answered something short or nothing.
+nfcpy raises OSError with errno where it noticed, lets through what libusb raised where it did not,
+serial.SerialException (an OSError without errno) and termios.error where the port did, errors of its own for the air,
+and IndexError, TypeError, AttributeError or AssertionError where a chip answered something short or nothing.
 """
 
 import errno
@@ -28,6 +28,11 @@ GONE: Final = frozenset({errno.ENODEV, errno.ENOENT, errno.ENXIO})
 """There is no such device, or not any more."""
 
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+
+_LIBUSB: Final = {-3: errno.EACCES, -4: errno.ENODEV, -5: errno.ENODEV, -6: errno.EBUSY, -7: errno.ETIMEDOUT}
+"""Errors of libusb that nfcpy lets through while it opens a device: access, no device, not found, busy, time-out."""
+
+_LIBUSB_NOT_SUPPORTED: Final = -12
 _USB_NUMBERS: Final = re.compile(r"usb:([0-9a-fA-F]{4})(?::([0-9a-fA-F]{4}))?")
 
 
@@ -85,7 +90,10 @@ def describe(name: str, error: BaseException) -> str:
         name: of the link, such as `nfc:tty:USB0:pn532`.
         error: what nfcpy raised.
     """
-    number = getattr(error, "errno", None) if isinstance(error, OSError) else None
+    libusb: int = getattr(error, "value", 0)
+    if libusb == _LIBUSB_NOT_SUPPORTED:
+        return f"Windows has no driver for {name} that programs can use: install WinUSB for it with Zadig"
+    number = error.errno if isinstance(error, OSError) else _LIBUSB.get(libusb)
     if number in _DENIED:
         return f"no permission for {name}: {_permit(name, getattr(error, 'filename', None))}"
     if number == errno.EBUSY:

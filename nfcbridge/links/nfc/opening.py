@@ -1,13 +1,16 @@
 """Opening a reader by its name, through nfcpy's drivers, and the table's line for it.
 
 On USB the readers that are there are looked at one by one, so that the first which can do what is wanted is taken and a
-refusal has its reason; nfcpy's own search keeps both to itself.
+refusal has its reason; nfcpy's own search keeps both to itself. What a program that was killed left in a reader is
+thrown away before the driver begins, which would take it for its own answers; and a reader whose driver fails is let go
+at once, since it is in use, for us too, for as long as nobody closes it.
 """
 
 import errno
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +18,7 @@ from nfcbridge.errors import LinkError
 from nfcbridge.links.nfc.drivers import BY_MODULE, Driver, driver_of
 from nfcbridge.links.nfc.faults import describe, driver_faults, translated
 from nfcbridge.links.nfc.names import TTY_DRIVERS, ReaderName
-from nfcbridge.links.nfc.transport import PatientTransport, patient
+from nfcbridge.links.nfc.transport import ACK, PatientTransport, patient
 
 FIRST_SPEED: Final = 115_200
 """Bit/s of a PN532 after power up (HSU)."""
@@ -25,6 +28,9 @@ RAISED_SPEEDS: Final = (921_600, 460_800, 230_400)
 
 FIRST_ACK: Final = 1.5
 """Seconds for the first acknowledgement: USB adapters of a Raspberry Pi need so long after they were opened (nfcpy)."""
+
+LEFT_OVER: Final = 0.01
+"""Seconds in which a reader on USB has given what it had for an earlier program (nfcpy, for the RC-S380)."""
 
 _SET_SPEED: Final = 0x10
 _CODES: Final = (9600, 19_200, 38_400, 57_600, FIRST_SPEED, 230_400, 460_800, 921_600)
@@ -103,26 +109,45 @@ def _open_usb(name: ReaderName, *, as_card: bool) -> Any:  # noqa: ANN401
     import nfc.clf.transport
 
     found = [
-        (BY_MODULE[module], vendor, product, bus, number)
+        (module, vendor, product, bus, number)
         for vendor, product, bus, number in nfc.clf.transport.USB.find(name.path)
         if (module := nfc.clf.device.usb_device_map.get((vendor, product))) in BY_MODULE
     ]
     failure: LinkError | None = None
-    for driver, vendor, product, bus, number in found:
-        where = f"nfc:usb:{vendor:04x}:{product:04x}"
+    for module, vendor, product, bus, number in found:
+        where, driver = f"nfc:usb:{vendor:04x}:{product:04x}", BY_MODULE[module]
         if as_card and driver.as_card:
             failure = failure or LinkError(f"{where} is a {driver.chip}: {driver.as_card}")
             continue
         try:
-            # With bus and number nfcpy tells why it could not be opened.
-            device = nfc.clf.device.connect(f"usb:{bus:03}:{number:03}")
+            return _init_usb(module, bus, number)
         except driver_faults() as error:
             failure = LinkError(describe(where, error))
             failure.__cause__ = error
-        else:
-            if device is not None:
-                return device
     raise failure or LinkError(describe(str(name), OSError(errno.ENODEV, os.strerror(errno.ENODEV))))
+
+
+def _init_usb(module: str, bus: int, number: int) -> Any:  # noqa: ANN401
+    import nfc.clf.transport
+
+    if not may_be_used(bus, number):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    port = nfc.clf.transport.USB(bus, number)
+    try:
+        transport = patient(port)
+        transport.write(ACK)  # ends what an earlier program may have begun
+        transport.drop(LEFT_OVER)
+        device = importlib.import_module(f"nfc.clf.{module}").init(transport)
+    except BaseException:
+        port.close()
+        raise
+    device._path = f"usb:{bus:03}:{number:03}"  # noqa: SLF001 - as nfcpy's own search does
+    return device
+
+
+def may_be_used(bus: int, number: int) -> bool:
+    """Return whether this user may use a device on USB; on systems that tell it only when it is opened: yes."""
+    return not sys.platform.startswith("linux") or os.access(f"/dev/bus/usb/{bus:03}/{number:03}", os.R_OK | os.W_OK)
 
 
 def _open_tty(name: ReaderName) -> Any:  # noqa: ANN401

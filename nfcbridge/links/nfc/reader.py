@@ -74,7 +74,7 @@ class Pn53xReader:
         while not self._transport.wait(max(0.0, give_up - time.monotonic())):
             if closing.is_set() or time.monotonic() >= give_up:
                 self._transport.write(ACK)
-                time.sleep(CANCEL)
+                self._transport.drop(CANCEL)
                 return None
         response = self._chipset.command(_THRU, None, CHIP_MARGIN)
         return bytes(response[1:]) if response and response[0] == 0 and len(response) > 1 else None

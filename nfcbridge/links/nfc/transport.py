@@ -27,6 +27,13 @@ with other things: USB."""
 ACK: Final = bytes.fromhex("0000FF00FF00")
 """Host and chip acknowledge commands by it, PN53x and Port-100 alike; from the host it also cancels a command."""
 
+LONGEST_WAIT: Final = 10.0
+"""Seconds of a wait on USB to which the driver of the RC-S380 sets no end: the chip itself takes 6.5 s at most. A chip
+that has hung must not hang us too."""
+
+MAX_LEFT_OVER: Final = 64
+"""Frames that are thrown away at most: a chip has room for a few, and one that never ends is no chip."""
+
 SHORTEST_WAIT: Final = 0.05
 """Seconds that a serial port gets at least for a response, as nfcpy has it: adapters collect octets."""
 
@@ -39,7 +46,9 @@ _GONE: Final = "the port has gone"
 
 
 def patient(inner: Any) -> "PatientTransport":  # noqa: ANN401 - nfcpy has no types
-    """Return what stands before a transport of nfcpy."""
+    """Return what stands before a transport of nfcpy; itself, if it is one that does."""
+    if isinstance(inner, PatientTransport):
+        return inner
     if inner.TYPE == "TTY" and sys.platform != "win32":
         return SerialTransport(inner)
     return PatientTransport(inner)
@@ -97,7 +106,7 @@ class PatientTransport:
         self._inner.write(frame)
 
     def read(self, timeout: int = 0) -> Any:  # noqa: ANN401 - as nfcpy's
-        """Return a frame, waiting some milliseconds; 0: as nfcpy understands it."""
+        """Return a frame, waiting some milliseconds; 0: as long as any command of a chip takes."""
         frame, self._held = self._held, None
         if frame is None:
             frame = self._get(timeout)
@@ -124,8 +133,24 @@ class PatientTransport:
         self.arrived_at = time.perf_counter()
         return True
 
+    def drop(self, quiet: float) -> None:
+        """Throw away what the chip sends, until it says nothing for so many seconds.
+
+        A command that is cancelled may have been answered in the same moment; its response would be taken for that of
+        the next one.
+        """
+        self._held = None
+        for _ in range(MAX_LEFT_OVER):
+            try:
+                self._inner.read(max(1, int(1000 * quiet)))
+            except OSError as error:
+                if error.errno == errno.ETIMEDOUT:
+                    return
+                raise
+        raise OSError(errno.EIO, "the reader sends without end")
+
     def _get(self, timeout: int) -> Any:  # noqa: ANN401
-        return self._inner.read(timeout)
+        return self._inner.read(timeout or int(1000 * LONGEST_WAIT))
 
     def _look(self, timeout: float) -> bool:
         try:
@@ -164,6 +189,10 @@ class SerialTransport(PatientTransport):
             if not ready:
                 raise OSError(errno.EIO, "the port does not take what is sent")
             rest = rest[os.write(fd, rest) :]
+
+    def drop(self, quiet: float) -> None:
+        """Wait for what the chip may still send; the next `write` throws it away."""
+        time.sleep(quiet)
 
     @property
     def _port(self) -> Any:  # noqa: ANN401 - pyserial's

@@ -4,10 +4,11 @@ import errno
 import os
 import threading
 from collections import deque
-from types import SimpleNamespace
 from typing import Protocol
 
 import pytest
+
+from nfcbridge.links.nfc import opening
 
 PATIENCE = 5.0
 
@@ -92,7 +93,6 @@ class FakeUsb:
         return self.transports[-1]
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import nfc.clf.device
         import nfc.clf.transport
 
         class Opener:
@@ -102,7 +102,4 @@ class FakeUsb:
                 return self.open(bus, number)
 
         monkeypatch.setattr(nfc.clf.transport, "USB", Opener)
-        nodes = SimpleNamespace(
-            access=lambda _node, _mode: not self.forbidden, R_OK=4, W_OK=2, strerror=os.strerror, getenv=os.getenv
-        )
-        monkeypatch.setattr(nfc.clf.device, "os", nodes)
+        monkeypatch.setattr(opening, "may_be_used", lambda _bus, _number: not self.forbidden)

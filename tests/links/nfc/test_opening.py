@@ -156,10 +156,8 @@ def test_no_reader_on_usb_is_told(usb: FakeUsb) -> None:
 
 
 def test_a_reader_that_nfcpy_finds_and_then_does_not_is_told(usb: FakeUsb, monkeypatch: pytest.MonkeyPatch) -> None:
-    import nfc.clf.device
-
     usb.plug(0x054C, 0x06C3, FakeChip("pn533"))
-    monkeypatch.setattr(nfc.clf.device, "connect", lambda _path: None)
+    monkeypatch.setattr(usb, "open", lambda _bus, _number: (_ for _ in ()).throw(OSError(errno.ENODEV, "gone")))
     with pytest.raises(LinkError, match="no reader at"):
         open_device(parse_name("usb"), as_card=True)
 
