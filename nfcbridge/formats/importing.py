@@ -87,6 +87,7 @@ TEXT_FORMATS: Final = (
     TextFormat("pcsc-spy", "log of pcsc-spy", pcsc_spy.detect_spy, pcsc_spy.read_spy),
     TextFormat("pcsc-spy-shown", "log of pcsc-spy as it shows it", pcsc_spy.detect_shown_spy, pcsc_spy.read_shown_spy),
     TextFormat("pcscd", "log of pcscd --apdu --debug", pcsc_logs.detect_pcscd, pcsc_logs.read_pcscd),
+    TextFormat("pcscd-syslog", "log of pcscd in syslog", pcsc_logs.detect_syslog, pcsc_logs.read_syslog),
     TextFormat("opensc", "debug log of OpenSC", opensc.detect_debug, opensc.read_debug),
     TextFormat("opensc-tool", "what `opensc-tool -s` printed", opensc.detect_tool, opensc.read_tool),
     TextFormat("apdu4j", "log of apdu4j or GlobalPlatformPro", apdu4j.detect, apdu4j.read),

@@ -25,8 +25,8 @@ from nfcbridge.formats.transcript import Found, Mark, transcribe
 from nfcbridge.formats.type_a import TypeA
 from nfcbridge.trace import Dir
 
-_TAG: Final = re.compile(r"\s*(In|Out): ((?:[0-9a-f]{2}(?:  |$| $))+)", re.ASCII)
-_TAG_HEAD: Final = re.compile(r"^[ \t]*(?:In|Out): (?:[0-9a-f]{2}  ?|[0-9a-f]{2}$)+$", re.ASCII | re.MULTILINE)
+_TAG: Final = re.compile(r"\s*(In|Out): ((?:[0-9a-fA-F]{2}(?: {1,2}|$))+)$", re.ASCII)
+_TAG_HEAD: Final = re.compile(r"^[ \t]*(?:In|Out): (?:[0-9a-fA-F]{2}(?: {1,2}|$))+$", re.ASCII | re.MULTILINE)
 _RATS: Final = re.compile(r"\s*In: e0 {1,2}[0-9a-f]{2}\s*$", re.ASCII)
 
 _BUS: Final = re.compile(r"\b(TX|RX): ((?:[0-9a-f]{2} )*[0-9a-f]{0,2})", re.ASCII)

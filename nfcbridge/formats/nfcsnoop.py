@@ -57,6 +57,7 @@ _MORE: Final = 0x10
 _ACTIVATION: Final = 4  # identifier, interface, protocol, mode
 _RF: Final = 1
 _ACTIVATED, _DEACTIVATED, _FIELD = 5, 6, 7
+_SW: Final = 2
 _MAX_APDU: Final = 1 << 17
 
 
@@ -73,15 +74,14 @@ def read(stream: BinaryIO) -> Reading:
 def _read(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
     log: _Log | None = None
     seen: set[bytes] = set()
-    micros = 0
+    last: _Log | None = None
     for number, line in read_lines(stream):
         if log is None:
             if _BEGIN.search(line):
-                log = _Log(number, micros, seen)
+                log = _Log(number, last, seen)
         elif _END.search(line):
             yield from log.close(number)
-            micros = log.micros
-            log = None
+            last, log = log, None
         elif _BASE64.fullmatch(text := line.strip()) and len(text) <= MAX_LINE:
             yield from log.receive(number, text)
         elif text:
@@ -96,13 +96,13 @@ class _Log:
 
     Args:
         number: the line of its beginning.
-        micros: the time of the last record before it, which the first one counts from.
+        before: the log before it, whose last record the first one of this counts from.
         seen: the preambles of logs before it.
     """
 
-    def __init__(self, number: int, micros: int, seen: set[bytes]) -> None:
+    def __init__(self, number: int, before: "_Log | None", seen: set[bytes]) -> None:
         self.number = number
-        self.micros = micros
+        self.micros = 0 if before is None else before.micros
         self._seen = seen
         self._text = ""
         self._preamble = b""
@@ -110,7 +110,9 @@ class _Log:
         self._records = b""
         self._total = 0
         self._broken = False
-        self._iso_dep = self._listens = False
+        # None: the ring buffer of the phone has lost the activation.
+        self._iso_dep: bool | None = None if before is None else before._iso_dep
+        self._listens = before is not None and before._listens
         self._parts = {Dir.READER: b"", Dir.CARD: b""}
 
     def receive(self, number: int, text: str) -> Iterator[Frame | FormatProblem]:
@@ -194,6 +196,10 @@ class _Log:
 
     def _data(self, place: Place, packet: bytes, *, received: bool) -> Iterator[Frame | FormatProblem]:
         payload = packet[NCI_HEAD:]
+        if self._iso_dep is None and len(payload) == packet[2] > 0:
+            # The first packet is a command, unless it ends as a response does.
+            responds = len(payload) == _SW or payload.endswith(b"\x90\x00")
+            self._iso_dep, self._listens = True, received != responds
         who = Dir.READER if received == self._listens else Dir.CARD
         if len(payload) != packet[2]:
             filtered = not payload
@@ -204,7 +210,7 @@ class _Log:
                 if filtered
                 else "a packet of NCI that was cut off",
             )
-        elif not self._iso_dep:
+        elif self._iso_dep is False:
             yield FormatProblem(place, "a frame of another kind of card", foreign=True)
         else:
             whole = (self._parts[who] + payload)[:_MAX_APDU]

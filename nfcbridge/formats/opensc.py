@@ -3,6 +3,7 @@
     P:23786; T:0x140280332380224 15:06:18.576 [opensc-tool] reader-pcsc.c:242:pcsc_internal_transmit: ...
     Outgoing APDU (12 bytes):
     00 A4 04 00 07 62 76 01 FF 00 00 00 .....bv.....          16 octets a line, then their characters
+    Outgoing APDU data [   12 bytes] ==========               old ones
 
     Sending: 00 B0 00 00 0F                                   opensc-tool: status words stand before the data
     Received (SW1=0x90, SW2=0x00):
@@ -20,9 +21,9 @@ from nfcbridge.formats.transcript import Found, Mark, transcribe
 from nfcbridge.trace import Dir
 
 _DEBUG: Final = re.compile(
-    r"(?P<way>Outgoing|Incoming) (?:APDU|data)[^\n(]{0,30}[\[(](?P<count>\d{1,6}) (?:bytes|=)", re.ASCII
+    r"(?P<way>Outgoing|Incoming) (?:APDU|data)[^\n(]{0,30}[\[(] {0,8}(?P<count>\d{1,6}) bytes", re.ASCII
 )
-_DEBUG_HEAD: Final = re.compile(r"^.{0,200}Outgoing APDU[^\n(]{0,30}[\[(]\d{1,6} bytes", re.ASCII | re.MULTILINE)
+_DEBUG_HEAD: Final = re.compile(r"^.{0,200}Outgoing APDU[^\n(]{0,30}[\[(] {0,8}\d{1,6} bytes", re.ASCII | re.MULTILINE)
 _LOG_LINE: Final = re.compile(r"(?:P:\d+; T:|0x[0-9a-f]+ \d\d:|\[[\w-]{1,40}\] )", re.ASCII)
 
 _SENDING: Final = re.compile(r"Sending: ((?:[0-9A-F]{2} ){1,}[0-9A-F]{0,2}) ?$", re.ASCII)

@@ -1,16 +1,20 @@
-"""Logs of PC/SC: pcscd and pyscard.
+"""Logs of PC/SC: pcscd, and pyscard.
 
-00000012 APDU: 00 A4 00 0C 02 E1 03           pcscd --apdu --debug: microseconds since the line before, at most
-00000532 SW: 90 00                            99999999 (src/debuglog.c of pcsc-lite); in colour with a thread id
-> 00 A4 00 0C 02 E1 03                        ConsoleCardConnectionObserver of pyscard: no times
-<  [] 90 00                                   no data; SW1 below 10 has a space for its first digit
-< 90 00 : Normal processing.                  scriptor of pcsc-tools
+    00000012 APDU: 00 A4 00 0C 02 E1 03           pcscd --apdu --debug: microseconds since the line before, at most
+    00000532 SW: 90 00                            99999999 (src/debuglog.c of pcsc-lite); in colour with a thread id
+    Nov 22 15:04:05 host pcscd: SW: 90 00         the same in syslog, without them
+    > 00 A4 00 0C 02 E1 03                        ConsoleCardConnectionObserver of pyscard: no times
+    <  [] 90 00                                   no data; SW1 below 10 has a space for its first digit
+    < 90 00 : Normal processing.                  scriptor of pcsc-tools, which folds after 16 octets
+
+What pyscard and scriptor print is told by its first column alone, so these are asked for last.
 """
 
 import re
 from typing import BinaryIO, Final
 
 from nfcbridge.formats.found import NO_CLOCK, Reading, make_reading
+from nfcbridge.formats.stamps import WALL_CLOCK, find_time
 from nfcbridge.formats.transcript import Field, Found, Mark, transcribe
 from nfcbridge.trace import Dir
 
@@ -18,6 +22,9 @@ PCSCD_CLOCK: Final = "sum of the microseconds between lines; pcscd writes at mos
 
 _PCSCD: Final = re.compile(r"(?:^|[ :])(\d{8}) (?:\[\w{1,20}\] )?", re.ASCII)
 _PCSCD_HEAD: Final = re.compile(r"\b\d{8} (?:\[\w{1,20}\] )?(?:APDU|SW): [0-9A-F]{2} ", re.ASCII)
+
+_SYSLOG: Final = re.compile(r"(?:^|[ \]:])(APDU|SW): ((?:[0-9A-F]{2} ?)*)$", re.ASCII)
+_SYSLOG_HEAD: Final = re.compile(r"(?:^|[ \]:])(?:APDU|SW): [0-9A-F]{2}(?: [0-9A-F]{2})+ ?$", re.ASCII | re.MULTILINE)
 
 PREFIX: Final = 100
 """Characters within which pcscd's own time stands; before it there may be that of a journal."""
@@ -68,6 +75,24 @@ def read_pcscd(stream: BinaryIO) -> Reading:
         return None
 
     return make_reading(transcribe(stream, recognise), source="pcscd", level="apdus", clock=PCSCD_CLOCK, pcsc=True)
+
+
+def detect_syslog(head: str) -> bool:
+    """Whether a text has lines of a pcscd that logs to syslog, which writes no times of its own."""
+    return _SYSLOG_HEAD.search(head) is not None
+
+
+def read_syslog(stream: BinaryIO) -> Reading:
+    """Read what pcscd wrote to syslog."""
+
+    def recognise(line: str) -> Found | None:
+        if (found := _SYSLOG.search(line)) is None or found.start() > PREFIX:
+            return None
+        return Mark(Dir.READER if found[1] == "APDU" else Dir.CARD, find_time(line), found[2])
+
+    return make_reading(
+        transcribe(stream, recognise), source="pcscd, from syslog", level="apdus", clock=WALL_CLOCK, pcsc=True
+    )
 
 
 def detect_pyscard(head: str) -> bool:

@@ -27,9 +27,9 @@ MAX_THREADS: Final = 64
 MAX_ARGUMENTS: Final = 16
 """Lines of a call that are kept; those that matter have 9 at most."""
 
-_LINE: Final = re.compile(r"([0-9A-F]{4,16})@(.*)", re.ASCII)
+_LINE: Final = re.compile(r"([0-9A-Fa-f]{1,16})@(.*)", re.ASCII)
 _CALL: Final = re.compile(r"([<>])\|(\d{1,12})\|(\d{1,6})\|(\w{1,40})(?:\|.*?(0x[0-9A-Fa-f]{8,16}))?", re.ASCII)
-_RAW_HEAD: Final = re.compile(r"^[0-9A-F]{4,16}@>\|\d{1,12}\|\d{1,6}\|SCard\w", re.ASCII | re.MULTILINE)
+_RAW_HEAD: Final = re.compile(r"^[0-9A-Fa-f]{1,16}@>\|\d{1,12}\|\d{1,6}\|SCard\w", re.ASCII | re.MULTILINE)
 _OCTETS: Final = re.compile(r"(?:[0-9A-F]{2} )*", re.ASCII)
 
 _SHOWN_HEAD: Final = re.compile(r"^[ \t]*SCardTransmit[ \t]*\n[ \t]*i hCard: 0x", re.ASCII | re.MULTILINE)

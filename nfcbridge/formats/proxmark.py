@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+from nfcbridge.formats.crc import drop_crc
 from nfcbridge.formats.found import FormatProblem, Frame, Place, Reading, make_reading
 from nfcbridge.formats.lines import read_lines
 from nfcbridge.formats.type_a import TypeA
@@ -63,8 +64,8 @@ _SECONDS_A_TICK: Final = {False: 1 / CARRIER, True: 1e-6}
 
 
 def detect_file(head: bytes) -> bool:
-    """Whether octets are a trace file: records follow one another, and their parity bits are right."""
-    offset = records = right = wrong = 0
+    """Whether octets are a trace file: records follow one another, and their parity bits or CRCs are right."""
+    offset = records = right = wrong = checked = 0
     while offset + HEAD <= len(head):
         length = int.from_bytes(head[offset + 6 : offset + 8], "little") & ~FROM_CARD
         end = offset + HEAD + length + (length + 7) // 8
@@ -73,10 +74,11 @@ def detect_file(head: bytes) -> bool:
         for place, octet in enumerate(head[offset + HEAD : offset + HEAD + length]):
             bit = head[offset + HEAD + length + place // 8] >> (7 - place % 8) & 1
             right, wrong = right + (bit == _ODD[octet]), wrong + (bit != _ODD[octet])
+        checked += drop_crc(head[offset + HEAD : offset + HEAD + length]) is not None
         records += 1
         offset = end
     # Frames of seven bits and collisions have wrong parities, and so has what MIFARE encrypts.
-    return records >= MIN_RECORDS and right > 3 * wrong
+    return records >= MIN_RECORDS and (right > 3 * wrong or checked >= MIN_RECORDS)
 
 
 def read_file(stream: BinaryIO) -> Reading:

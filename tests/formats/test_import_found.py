@@ -91,9 +91,11 @@ def test_a_trace_file_is_known_by_its_parities() -> None:
     octets = record(0, "E0803173") + record(20_000, "B267C7") + record(40_000, "C2E0B4", card=True)
     assert open_octets(octets)[0] == "proxmark3"
     assert not proxmark.detect_file(record(0, "E0803173"))  # one record may be anything
-    assert not proxmark.detect_file(record(0, "E0803173", parity=b"\x00") + record(1, "B267C7", parity=b"\xff"))
+    assert not proxmark.detect_file(record(0, "E0803174", parity=b"\x00") + record(1, "B267C7", parity=b"\xff"))
     assert not proxmark.detect_file(octets[:9] + bytes(100))
     assert not proxmark.detect_file(bytes(1000))
+    unset = record(0, "E0803173", parity=b"\x00") + record(1, "B267C7", parity=b"\x00")
+    assert proxmark.detect_file(unset)  # the CRCs are right
     assert proxmark.detect_file(octets + octets[:5])
 
 
@@ -206,7 +208,11 @@ def test_a_phone_that_is_the_card() -> None:
 
 def test_times_go_on_in_the_next_log() -> None:
     entries, _ = read_octets((snoop(POLL, READ) + "x\n" + snoop(ANSWER, last=8)).encode())
-    assert [entry.t for entry in entries] == [0.0, 0.0005]
+    assert [(entry.t, entry.octets.hex()) for entry in entries] == [
+        (0.0, ""),
+        (0.0005, "00b0000002"),
+        (0.001, "00039000"),
+    ]
     entries, _ = read_octets((snoop(POLL, READ) + snoop(POLL, READ, last=8)).encode())
     assert [round(entry.t, 6) for entry in entries] == [0.0, 0.0005, 0.0015, 0.002]
 
@@ -280,3 +286,10 @@ def test_logs_past_the_bound_are_left_out(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_fixture_has_the_interface_that_the_source_says() -> None:
     assert b"BEGIN:NFCSNOOP_VS_LOG_SUMMARY" in (FOLDER / "nfcsnoop-bugreport.txt").read_bytes()
+
+
+def test_the_activation_may_have_left_the_ring_buffer() -> None:
+    assert read_shown(snoop(READ, ANSWER)) == [">00b0000002", "<00039000"]
+    assert read_shown(snoop(("00000500B0000002", 1, 1), ("00000400039000", 0, 1))) == [">00b0000002", "<00039000"]
+    assert read_shown(snoop(("0000029000", 1, 1), READ, ANSWER)) == ["<9000", ">00b0000002", "<00039000"]
+    assert read_shown(snoop(("0000029000", 0, 1), ("00000500B0000002", 1, 1))) == ["<9000", ">00b0000002"]

@@ -336,3 +336,25 @@ def test_a_frame_of_the_chip_may_be_long_or_cut_off() -> None:
         + bus("TX", "0000ff")
     )
     assert read_shown(text) == [">" + bytes(range(256)).hex(), ">00b0000003", "!line 4"]
+
+
+def test_pcscd_in_syslog_has_the_times_of_syslog() -> None:
+    text = f"Nov 22 15:04:05 host pcscd[9]: APDU: {SELECT} \nNov 22 15:04:06 host pcscd[9]: SW: 90 00 \nxAPDU: 00\n"
+    chosen, reading = open_octets(text.encode())
+    assert chosen == "pcscd-syslog"
+    assert reading.header.clock == "wall clock of the log"
+    assert read_shown(text) == [SELECTED, "<9000"]
+    assert [entry.t for entry in read_octets(text.encode())[0]] == [0.0, 1.0]
+
+
+def test_an_old_debug_log_of_opensc() -> None:
+    text = (
+        "Outgoing APDU data [    5 bytes] =====================================\n00 B0 00 00 02 .....\n"
+        "======================================================================\n"
+        "Incoming APDU data [    4 bytes] =====================================\n00 03 90 00 ....\n"
+    )
+    assert read_shown(text) == [">00b0000002", "<00039000"]
+
+
+def test_an_emulated_tag_may_be_written_with_one_space() -> None:
+    assert read_shown("In: 00 b0 00 00 02\nOut: 00 03 90 00\n") == [">00b0000002", "<00039000"]
