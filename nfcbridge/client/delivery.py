@@ -12,11 +12,12 @@ The request has the same messageID each time. A card of ours keeps an answer for
 begin to count anywhere, so that the answer with our number is ours.
 """
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
 from nfcbridge.errors import BlockError, CommandError, FieldLostError, LinkTimeoutError, ResponseError
 from nfcbridge.framing import Answer, Request, format_request
-from nfcbridge.stack.reader import answers, exchange, look, wait_for_answer
+from nfcbridge.stack.reader import Pause, answers, exchange, look, wait_for_answer
 from nfcbridge.text import encode_text
 from nfcbridge.type4 import SW, TagInfo, begin_write
 
@@ -61,12 +62,12 @@ class Delivery:
         self._request = request
         self._end = end
         self._last_id = last_id
-        self._message = encode_text(format_request(request), phone.language)
         self._committing_at: float | None = None  # when the card may have got all of the request for the first time
         self._accepted = False  # and said so
         self._repeated = False  # a safe request, that may have been executed already
         self._activation = 0  # in which that was
-        next(exchange(self._tag, request, order=phone.order, ours=phone.ours, language=phone.language))
+        self._steps = self._begin()
+        self._first: bytes | Pause | None = next(self._steps)  # refuses what does not fit the tag
 
     @property
     def _tag(self) -> TagInfo:
@@ -88,7 +89,10 @@ class Delivery:
         answer: Answer | None = None
         while answer is None:
             try:
-                answer = self._write() if self._committing_at is None else self._find_answer()
+                if self._first is not None or self._committing_at is None:
+                    answer = self._write()
+                else:
+                    answer = self._find_answer()
             except TORN as error:
                 if phone.clock() + pause >= self._end:
                     raise
@@ -111,20 +115,30 @@ class Delivery:
                 f"the request {state} executed"
             ) from error
 
-    def _write(self) -> Answer:
-        phone = self._phone
+    def _begin(self) -> Generator[bytes | Pause, bytes, Answer]:
+        """Write the request and wait for its answer, from the start."""
         self._accepted = False
-        steps = exchange(
+        return exchange(
             self._tag,
             self._request,
-            order=phone.order,
-            ours=phone.ours,
-            language=phone.language,
+            order=self._phone.order,
+            ours=self._phone.ours,
+            language=self._phone.language,
             committing=self._commit,
             committed=self._commit_accepted,
         )
+
+    @property
+    def _message(self) -> bytes:
+        """The request as it was written."""
+        return encode_text(format_request(self._request), self._phone.language)
+
+    def _write(self) -> Answer:
+        first, self._first = self._first, None
+        if first is None:
+            self._steps = self._begin()
         try:
-            return phone.carry_out(steps, self._end)
+            return self._phone.carry_out(self._steps, self._end, first)
         except CommandError as error:
             if self._accepted:
                 raise

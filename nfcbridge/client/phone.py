@@ -38,6 +38,7 @@ READ_TIMEOUT: Final = 15.0  # seconds for an exchange: a charge controller gives
 APDU_TIMEOUT: Final = 10.0  # seconds for a response on links of APDUs, which extend waiting times below us
 MAX_FSD: Final = 256  # octets; what every phone has
 TRUSTED: Final = 0.5  # seconds for which a tag that was heard is taken to be there: a hand is hardly faster
+LOOK_AGAIN: Final = 0.01  # seconds before a tag that was lost while it was detected is looked for again
 LOWEST_ID: Final = 100_000
 HIGHEST_ID: Final = 999_999
 """The first messageID of a phone is any of these, so that of two phones none takes an answer to the other for its own.
@@ -156,6 +157,7 @@ class Phone:
                             f"{error}: hold the phone still on the tag, and see that the emulator is running"
                         ) from error
                 self.disconnect()
+                self.sleep(LOOK_AGAIN)
             except BaseException:
                 self.disconnect()
                 raise
@@ -240,15 +242,22 @@ class Phone:
                 )
         return self.tag
 
-    def carry_out(self, steps: Generator[bytes | Pause, bytes, _T], give_up_at: float) -> _T:
+    def carry_out(
+        self, steps: Generator[bytes | Pause, bytes, _T], give_up_at: float, first: bytes | Pause | None = None
+    ) -> _T:
         """Send the commands of a procedure and make its pauses, until it has its result or `give_up_at`.
+
+        Args:
+            steps: the procedure.
+            give_up_at: on the phone's clock.
+            first: its first step, where it has begun already.
 
         Raises:
             LinkTimeoutError: the time was over first; and all that `transmit` and the procedure raise.
         """
         self._give_up_at = give_up_at
         try:
-            step = next(steps)
+            step = next(steps) if first is None else first
             while True:
                 if isinstance(step, Pause):
                     if self.clock() + step.seconds > give_up_at:
