@@ -96,7 +96,7 @@ def run(settings: ServeSettings) -> int:
         try:
             with (
                 open_app(settings) as served,
-                live_lint(settings, card, served, tell := watcher(events, served.charger)) as lint,
+                live_lint(settings, card, served.origin, tell := watcher(events, served.charger)) as lint,
                 Emulator(
                     served.app,
                     settings.links,
@@ -126,16 +126,21 @@ def run(settings: ServeSettings) -> int:
     console.close()
     if lost := events.lost + console.lost:
         print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
-    if lint.lost:
-        print_warning(f"{lint.lost} frames were not held against the rules: they came too fast; record them (--trace)")
+    warn_of_lost_frames(lint)
     return ExitCode.DONE
 
 
+def warn_of_lost_frames(lint: LiveLint) -> None:
+    """Tell how much was not looked at."""
+    if lint.lost:
+        print_warning(f"{lint.lost} frames were not held against the rules: they came too fast; record them (--trace)")
+
+
 def live_lint(
-    settings: ServeSettings, card: CardSettings, served: "Served", tell: Callable[[EmulatorEvent], None]
+    settings: ServeSettings, card: CardSettings, origin: TraceOrigin | None, tell: Callable[[EmulatorEvent], None]
 ) -> LiveLint:
     """Return what holds the links against the rules of `trace lint`, not started yet."""
-    app = served.origin.app if served.origin is not None else None
+    app = origin.app if origin is not None else None
     # Who lets a write replace an answer that nobody read is not told by a refusal that it came too early.
     silent = TOLD_BY_THE_DOOR - {"NB401"} if settings.replace else TOLD_BY_THE_DOOR
     return LiveLint(tell, card={"ats": card.ats.to_bytes().hex()}, app=app, silent=silent)
@@ -159,21 +164,28 @@ def run_capture(settings: ServeSettings, events: EventQueue, console: Console) -
             identity = capture.identity()
             app = CapturedApp(capture.charger)
             http, trust = http_settings(settings, app, None)
-            with Emulator(
-                app,
-                settings.links,
-                card=CardSettings(
-                    identity.uid, capture.ats(), capture.limits(), capture.announced.language, capture.make_card
-                ),
-                exchange=capture.exchange(),
-                http=http,
-                trace=settings.trace,
-                origin=TraceOrigin({"kind": "recording", "file": str(settings.replay)}),
-                drop_error_content=False,
-                on_event=events.put,
-            ) as emulator:
+            language = capture.announced.language
+            card = CardSettings(identity.uid, capture.ats(), capture.limits(), language, capture.make_card)
+            origin = TraceOrigin({"kind": "recording", "file": str(settings.replay)})
+            with (
+                live_lint(settings, card, origin, events.put) as lint,
+                Emulator(
+                    app,
+                    settings.links,
+                    card=card,
+                    exchange=capture.exchange(),
+                    http=http,
+                    trace=settings.trace,
+                    origin=origin,
+                    listen=lint.listen if settings.lint else None,
+                    drop_error_content=False,
+                    on_event=events.put,
+                ) as emulator,
+            ):
                 signals.serving = True
                 announce(settings, console, emulator, trust)
+                if settings.lint:
+                    lint.start()
                 if capture.problem:
                     print_warning(capture.problem)
                 while (event := events.get()) is not None:
@@ -181,6 +193,7 @@ def run_capture(settings: ServeSettings, events: EventQueue, console: Console) -
         except KeyboardInterrupt:
             return ExitCode.DONE
     console.close()
+    warn_of_lost_frames(lint)
     return ExitCode.DONE
 
 

@@ -16,7 +16,7 @@ from nfcbridge.cli.errors import ExitCode
 from nfcbridge.client.phone import Phone
 from nfcbridge.lint import RULES
 from nfcbridge.server import live_lint
-from tests.cli.test_serving import ANY_PORTS, READY, STOP_TIMEOUT, Server, request, serving
+from tests.cli.test_serving import ANY_PORTS, PROJECT, READY, STOP_TIMEOUT, Server, request, serving
 from tests.stack.octets import text_message, write
 
 READ_WITHOUT_LE: Final = bytes.fromhex("00B00000")
@@ -110,3 +110,10 @@ def test_frames_that_were_not_looked_at_are_counted_at_the_end(
     assert re.search(
         r"warning: \d+ frames were not held against the rules: they came too fast", capsys.readouterr().err
     )
+
+
+def test_a_recorded_card_is_held_to_the_rules_too(tmp_path: Path) -> None:
+    recording = PROJECT / "fixtures" / "recorded" / "nfcpy-session.jsonl"
+    with serving("--replay", str(recording), *ANY_PORTS, data=tmp_path) as server:
+        transmit(link_of(server), READ_WITHOUT_LE)
+        assert "error NB208: " in server.lines_to("NB208")[-1]
