@@ -108,7 +108,7 @@ class Controlled:
         return Transport()
 
     def session(self) -> Session:
-        return Session(self.transport(), "operator", "secret")
+        return Session(self.transport(), "operator", "secret", keep_alive=None)
 
 
 def ok(content: Any) -> httpx2.Response:
