@@ -74,14 +74,14 @@ def read(stream: BinaryIO) -> Reading:
 def _read(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
     log: _Log | None = None
     seen: set[bytes] = set()
-    last: _Log | None = None
+    radio = _Radio()
     for number, line in read_lines(stream):
         if log is None:
             if _BEGIN.search(line):
-                log = _Log(number, last, seen)
+                log = _Log(number, radio, seen)
         elif _END.search(line):
             yield from log.close(number)
-            last, log = log, None
+            log = None
         elif _BASE64.fullmatch(text := line.strip()) and len(text) <= MAX_LINE:
             yield from log.receive(number, text)
         elif text:
@@ -92,17 +92,17 @@ def _read(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
 
 
 class _Log:
-    """One log: base64, then zlib, then records, then NCI, all in pieces.
+    """One log: base64, then zlib, then records, all in pieces.
 
     Args:
         number: the line of its beginning.
-        before: the log before it, whose last record the first one of this counts from.
+        radio: gets the records; it goes on from the log before it.
         seen: the preambles of logs before it.
     """
 
-    def __init__(self, number: int, before: "_Log | None", seen: set[bytes]) -> None:
+    def __init__(self, number: int, radio: "_Radio", seen: set[bytes]) -> None:
         self.number = number
-        self.micros = 0 if before is None else before.micros
+        self._radio = radio
         self._seen = seen
         self._text = ""
         self._preamble = b""
@@ -110,10 +110,6 @@ class _Log:
         self._records = b""
         self._total = 0
         self._broken = False
-        # None: the ring buffer of the phone has lost the activation.
-        self._iso_dep: bool | None = None if before is None else before._iso_dep
-        self._listens = before is not None and before._listens
-        self._parts = {Dir.READER: b"", Dir.CARD: b""}
 
     def receive(self, number: int, text: str) -> Iterator[Frame | FormatProblem]:
         """A line of base64."""
@@ -168,13 +164,28 @@ class _Log:
             end = offset + RECORD_HEAD + int.from_bytes(records[offset : offset + 2], "little")
             if end > len(records):
                 break
-            self.micros += int.from_bytes(records[offset + 2 : offset + 6], "little")
+            self._radio.wait(int.from_bytes(records[offset + 2 : offset + 6], "little"))
             packet = records[offset + RECORD_HEAD : end]
-            yield from self._judge(Place(number), packet, received=records[offset + 6] == 1)
+            yield from self._radio.judge(Place(number), packet, received=records[offset + 6] == 1)
             offset = end
         self._records = records[offset:]
 
-    def _judge(self, place: Place, packet: bytes, *, received: bool) -> Iterator[Frame | FormatProblem]:
+
+class _Radio:
+    """What the packets of NCI tell, from log to log."""
+
+    def __init__(self) -> None:
+        self._micros = 0
+        self._iso_dep: bool | None = None  # None: the ring buffer of the phone has lost the activation
+        self._listens = False
+        self._parts = {Dir.READER: b"", Dir.CARD: b""}
+
+    def wait(self, micros: int) -> None:
+        """Let time pass."""
+        self._micros += micros
+
+    def judge(self, place: Place, packet: bytes, *, received: bool) -> Iterator[Frame | FormatProblem]:
+        """What becomes of a packet."""
         if len(packet) < NCI_HEAD:
             yield FormatProblem(place, "a packet of NCI that was cut off")
             return
@@ -220,4 +231,4 @@ class _Log:
                 yield self._frame(place, who, whole)
 
     def _frame(self, place: Place, who: Dir, octets: bytes = b"", *, on: bool = False) -> Frame:
-        return Frame(place, self.micros / 1e6, who, octets, on)
+        return Frame(place, self._micros / 1e6, who, octets, on)
