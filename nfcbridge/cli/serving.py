@@ -21,6 +21,7 @@ from nfcbridge.cli.idle import check_idle
 from nfcbridge.cli.parameters import DEFAULT_LINK, host_of_endpoint, is_loopback
 from nfcbridge.cli.passwords import PASSWORD_VARIABLE, read_password_file
 from nfcbridge.cli.serve import ServeSettings
+from nfcbridge.cli.serving_lint import live_lint, warn_of_lost_frames
 from nfcbridge.dispatch import App
 from nfcbridge.errors import ConfigError, RemoteProtocolError
 from nfcbridge.framing import ExchangeConfig
@@ -28,7 +29,6 @@ from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
 from nfcbridge.server.emulator import CardSettings, Emulator, HttpSettings
 from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent, Warned
-from nfcbridge.server.live_lint import TOLD_BY_THE_DOOR, LiveLint
 from nfcbridge.trace import TraceOrigin
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
@@ -128,22 +128,6 @@ def run(settings: ServeSettings) -> int:
         print_warning(f"{lost} events were not shown: the output did not take them, or not in time")
     warn_of_lost_frames(lint)
     return ExitCode.DONE
-
-
-def warn_of_lost_frames(lint: LiveLint) -> None:
-    """Tell how much was not looked at."""
-    if lint.lost:
-        print_warning(f"{lint.lost} frames were not held against the rules: they came too fast; record them (--trace)")
-
-
-def live_lint(
-    settings: ServeSettings, card: CardSettings, origin: TraceOrigin | None, tell: Callable[[EmulatorEvent], None]
-) -> LiveLint:
-    """Return what holds the links against the rules of `trace lint`, not started yet."""
-    app = origin.app if origin is not None else None
-    # Who lets a write replace an answer that nobody read is not told by a refusal that it came too early.
-    silent = TOLD_BY_THE_DOOR - {"NB401"} if settings.replace else TOLD_BY_THE_DOOR
-    return LiveLint(tell, card={"ats": card.ats.to_bytes().hex()}, app=app, silent=silent)
 
 
 def run_capture(settings: ServeSettings, events: EventQueue, console: Console) -> int:
