@@ -17,7 +17,7 @@ from nfcbridge.formats.crc import CRC_SIZE, drop_crc
 from nfcbridge.formats.found import FormatProblem, Frame, Place, Reading, make_reading
 from nfcbridge.formats.gsmtap import APDU, ATR, PORT, payload_of, split_apdus
 from nfcbridge.formats.notes import MICROSECONDS, origin, parse_field_note, parse_header_note, parse_pair_note
-from nfcbridge.formats.pcap import Packet, Section, is_capture, read_capture
+from nfcbridge.formats.pcap import InterfaceSeen, Packet, Section, is_capture, read_capture
 from nfcbridge.formats.type_a import TypeA
 from nfcbridge.formats.udp import LINK_TYPES, find_datagram
 from nfcbridge.trace import Dir, Entry, Header
@@ -39,6 +39,9 @@ _EVENTS: Final = {
     0xFB: (Dir.CARD, False),
 }
 _FIELD: Final = {0xFC: True, 0xFD: False}
+_NFCGATE: Final = [LINK_ISO14443, 147]
+"""Link types of the interfaces that NFCGate describes; the second is for what the card was set up with."""
+
 _PSEUDO: Final = 4
 _PCB: Final = 0x02
 _SHORT: Final = 1
@@ -54,6 +57,7 @@ class _Look:
         self.frames = self.apdus = 0
         self.right = self.wrong = 0  # CRCs
         self.constant = True
+        self.links: list[int] = []
         self._commands = 0
         begin = stream.tell()
         for count, item in enumerate(read_capture(stream)):
@@ -62,6 +66,8 @@ class _Look:
             if isinstance(item, Section):
                 for comment in item.comments:
                     self.note = self.note or parse_header_note(comment)
+            elif isinstance(item, InterfaceSeen):
+                self.links.append(item.link_type)
             elif isinstance(item, Packet):
                 self._packet(item)
         stream.seek(begin)
@@ -86,8 +92,8 @@ class _Look:
 
     @property
     def is_nfcgate(self) -> bool:
-        """Whether all frames have the same PCB."""
-        return self.constant and self._commands >= MIN_CONSTANT
+        """Whether all frames have the same PCB, or its interfaces are there."""
+        return self.constant and (self._commands >= MIN_CONSTANT or self.links[:2] == _NFCGATE)
 
 
 def detect(head: bytes) -> bool:
@@ -168,10 +174,9 @@ def _sim_payload(packet: Packet) -> tuple[int, bytes] | None:
 def _sim(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
     """APDUs of GSMTAP packets."""
     for item in read_capture(stream):
-        if isinstance(item, Section):
-            continue
         if isinstance(item, FormatProblem):
             yield item
+        if not isinstance(item, Packet):
             continue
         t = None if item.micros is None else item.micros / MICROSECONDS
         if (found := _sim_payload(item)) is None:

@@ -73,10 +73,19 @@ class Packet(Struct, frozen=True):
     comments: tuple[str, ...] = ()
 
 
+class InterfaceSeen(Struct, frozen=True):
+    """An interface of pcapng, which has packets or not."""
+
+    link_type: int
+
+
 class Section(Struct, frozen=True):
     """The beginning of a section of pcapng, with its comments."""
 
     comments: tuple[str, ...]
+
+
+CaptureItem = Packet | Section | InterfaceSeen | FormatProblem
 
 
 def is_capture(head: bytes) -> bool:
@@ -84,7 +93,7 @@ def is_capture(head: bytes) -> bool:
     return head[:4] in _PCAP or (head[:4] == _SECTION and head[8:12] in _ORDERS)
 
 
-def read_capture(stream: BinaryIO) -> Iterator[Packet | Section | FormatProblem]:
+def read_capture(stream: BinaryIO) -> Iterator[CaptureItem]:
     """The packets of a capture, in the order of the file."""
     head = stream.read(4)
     if head in _PCAP:
@@ -132,7 +141,7 @@ class _Blocks:
         self._order = "<"
         self._interfaces: list[_Interface] = []
 
-    def read(self) -> Iterator[Packet | Section | FormatProblem]:
+    def read(self) -> Iterator[CaptureItem]:
         kind_octets, offset = _SECTION, 0
         while kind_octets:
             place = Place(offset, "octet")
@@ -173,7 +182,7 @@ class _Blocks:
             left -= passed
         return octets
 
-    def _block(self, place: Place, kind: int, body: bytes) -> Iterator[Packet | Section | FormatProblem]:
+    def _block(self, place: Place, kind: int, body: bytes) -> Iterator[CaptureItem]:
         if kind == _SECTION_KIND:
             yield Section(self._comments(body[16:]))
         elif kind == _INTERFACE:
@@ -181,6 +190,7 @@ class _Blocks:
                 yield FormatProblem(place, f"more than {MAX_INTERFACES} interfaces")
                 return
             self._interfaces.append(self._interface(body))
+            yield InterfaceSeen(self._interfaces[-1].link_type)
         elif kind in {_PACKET, _OLD_PACKET}:
             # The old one has the interface in 16 bits, then a count of drops.
             interface = self._unpack("I" if kind == _PACKET else "H", body[: 4 if kind == _PACKET else 2])[0]

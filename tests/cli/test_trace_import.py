@@ -58,13 +58,18 @@ def test_what_is_left_out_is_reported_with_its_places(tmp_path: Path, capsys: py
     assert told.index("octet 518") < told.index("octet 44")
 
 
-def test_a_file_that_is_there_is_not_overwritten(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_there_is_not_overwritten_unless_it_was_named(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = log.with_suffix(".jsonl")
     out.write_text("mine")
     assert main(["trace", "import", str(log)]) == ExitCode.USAGE
-    assert "is there already: name another OUT, or say --force" in capsys.readouterr().err
+    assert "is there already: name it as OUT to overwrite it, or say --force" in capsys.readouterr().err
     assert out.read_text() == "mine"
     assert main(["trace", "import", str(log), "--force"]) == ExitCode.DONE
+    assert out.read_text().startswith('{"nfcbridge_trace"')
+    out.write_text("mine")
+    assert main(["trace", "import", str(log), str(out)]) == ExitCode.DONE
     assert out.read_text().startswith('{"nfcbridge_trace"')
 
 
@@ -189,5 +194,13 @@ def test_a_terminal_shows_a_bar_for_what_takes_long(log: Path, monkeypatch: pyte
 
 def test_help_names_what_can_be_imported() -> None:
     done = subprocess.run([COMMAND, "trace", "import", "--help"], capture_output=True, text=True, check=True)
-    for word in ("pcapng", "GlobalPlatformPro", "Proxmark3", "Android", "--force"):
+    for word in (
+        "pcapng",
+        "GlobalPlatformPro",
+        "pcsc-spy-shown",
+        "log of pcscd in syslog",
+        "Proxmark3",
+        "Android",
+        "--force",
+    ):
         assert word in done.stdout

@@ -280,6 +280,8 @@ def test_constant_block_numbers_mean_apdus() -> None:
     assert read_shown(octets) == [">00b0000002", "<00039000", ">00b0000203", "<d000009000", "off"]
     one = as_pcap(map(iso, lines[:2]))
     assert open_octets(one)[1].header.level == "blocks"
+    nfcgate = section() + interface(ISO) + interface(147) + packet(iso(lines[0]), 1)
+    assert open_octets(nfcgate)[1].header.level == "apdus"
 
 
 def test_only_the_first_packets_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:

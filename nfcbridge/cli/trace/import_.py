@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import click
 
 from nfcbridge.cli.trace import TRACE_COMMANDS
+from nfcbridge.formats.importing import IMPORT_FORMATS, Source, describe_formats, read_import
 
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
@@ -36,11 +37,14 @@ SPOOLED: Final = 1 << 24
 """Octets of stdin that are kept in memory; more of it goes to a temporary file, since it is read more than once."""
 
 
-@click.command(short_help=TRACE_COMMANDS["import"].sentence)
+@click.command(
+    short_help=TRACE_COMMANDS["import"].sentence,
+    epilog="\b\nFormats, by their names for --format:\n" + describe_formats(),
+)
 @click.argument("file", metavar="FILE")
 @click.argument("out", metavar="[OUT]", required=False)
 @click.option("--format", "name", metavar="NAME", help="The format, whatever the content looks like.")
-@click.option("--force", is_flag=True, help="Overwrite OUT if it is there.")
+@click.option("--force", is_flag=True, help="Overwrite the file beside FILE if it is there.")
 @click.option(
     "--formats", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda *_: None, hidden=True
 )
@@ -52,15 +56,14 @@ def command(file: str, out: str | None, name: str | None, *, force: bool) -> Non
     traces and lists of the Proxmark3, bug reports of Android. What is sound is imported; the rest is reported on stderr
     with its places.
 
-    Without OUT the trace is written beside FILE, with the ending .jsonl. FILE and OUT may be - for stdin and stdout.
+    Without OUT the trace is written beside FILE, with the ending .jsonl, unless there is such a file. FILE and OUT may
+    be - for stdin and stdout.
 
     \b
     nfcbridge trace import bugreport.txt
     nfcbridge trace import capture.pcapng.gz t.jsonl
     journalctl -u pcscd | nfcbridge trace import - t.jsonl
     """
-    from nfcbridge.formats.importing import IMPORT_FORMATS
-
     if name is not None and name not in IMPORT_FORMATS:
         raise click.UsageError(f"no format has the name {name!r}; there are {', '.join(IMPORT_FORMATS)}")
     target = choose_out(file, out, force=force)
@@ -81,8 +84,8 @@ def choose_out(file: str, out: str | None, *, force: bool) -> Path | None:
         raise click.UsageError(f"{path} is a directory: name a file in it")
     if path.exists() and Path(file).exists() and path.samefile(file):
         raise click.UsageError(f"{path} is the file itself: name another OUT")
-    if path.exists() and path.is_file() and not force:
-        raise click.UsageError(f"{path} is there already: name another OUT, or say --force")
+    if out is None and path.exists() and not force:
+        raise click.UsageError(f"{path} is there already: name it as OUT to overwrite it, or say --force")
     return path
 
 
@@ -111,7 +114,6 @@ def import_file(opened: "BinaryIO", target: Path | None, file: str, name: str | 
     """
     from nfcbridge.cli.errors import print_notice, print_warning
     from nfcbridge.errors import TraceError
-    from nfcbridge.formats.importing import Source, read_import
 
     try:
         source = Source(opened)
