@@ -12,6 +12,7 @@ The request has the same messageID each time. A card of ours keeps an answer for
 begin to count anywhere, so that the answer with our number is ours.
 """
 
+import logging
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,8 @@ PAUSE_FIRST: Final = 0.02
 
 PAUSE_MOST: Final = 0.5
 """Seconds between two attempts at most: a doubling pause reaches it after five of them."""
+
+_log: Final = logging.getLogger(__name__)
 
 TORN: Final = (FieldLostError, LinkTimeoutError, BlockError)
 """What a tag at the edge of the field raises. Other errors of a link do not pass."""
@@ -156,6 +159,9 @@ class Delivery:
         self._accepted = True
 
     def _write_again(self, *, surely_not_executed: bool = False) -> None:
+        if not surely_not_executed:
+            request = self._request
+            _log.warning("%s %s is sent again: the first may have been executed", request.method, request.path)
         self._committing_at = None
         self._repeated = not surely_not_executed
         self.maybe_executed = self._repeated

@@ -83,14 +83,23 @@ VPCD_CONFIGURATION: Final = Path("/etc/reader.conf.d/vpcd")
 SOCKETS: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 """Where Linux lists TCP sockets. To connect would put a card into the virtual reader and take it out again."""
 
-_VPCD_LISTENS: Final = re.compile(r"^ *\d+: [0-9A-F]+:8C7B [0-9A-F]+:0000 0A ", re.MULTILINE)
-"""A line of theirs: local port 35963, state LISTEN."""
+_LISTENS: Final = re.compile(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A ", re.MULTILINE)
+"""A line of theirs: local port, state LISTEN."""
+
+VPCD_PORTS: Final = frozenset({35963})
+CASIMIR_PORTS: Final = frozenset({7001, *range(7900, 7910)})
+"""Where casimir listens alone, and in the first ten instances of Cuttlefish."""
+
+
+def _may_listen(ports: frozenset[int]) -> bool:
+    """Whether somebody listens at one of the ports of this machine, or the system does not tell."""
+    tables = [table.read_text("ascii") for table in SOCKETS if table.exists()]
+    return not tables or any(int(port, 16) in ports for table in tables for port in _LISTENS.findall(table))
 
 
 def _vpcd_missing() -> str:
     if any(map(shutil.which, PCSCD)) and VPCD_CONFIGURATION.exists():
-        tables = [table.read_text("ascii") for table in SOCKETS if table.exists()]
-        if not tables or any(map(_VPCD_LISTENS.search, tables)):
+        if _may_listen(VPCD_PORTS):
             return ""
         return "a running pcscd (nothing listens at port 35963): start pcscd"
     return "pcscd with its vpcd driver: apt-get install --no-install-recommends pcscd vsmartcard-vpcd"
@@ -109,6 +118,12 @@ def _pcsc_missing() -> str:
     if sys.platform == "linux" and not any(socket.exists() for socket in sockets):
         return "a running pcscd: apt-get install pcscd, systemctl start pcscd.socket"
     return ""
+
+
+def _casimir_missing() -> str:
+    if _may_listen(CASIMIR_PORTS):
+        return ""
+    return "a running casimir (nothing listens at port 7001 or 7900 to 7909): start it, or Cuttlefish"
 
 
 def _nfc_missing() -> str:
@@ -199,6 +214,7 @@ LINKS: Final[dict[str, LinkKind]] = {
         uid="4, 7 or 10 octets",
         card=opener("links.casimir", "open_card"),
         reader=None,
+        missing=_casimir_missing,
     ),
     "faulty": LinkKind(
         description="any other link, with seeded faults: seed, loss, corrupt, delay (seconds), field",

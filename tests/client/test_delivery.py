@@ -167,11 +167,12 @@ def test_the_answer_to_somebody_else_hides_what_became_of_a_request() -> None:
     assert tag.writes == 0
 
 
-def test_a_safe_request_is_asked_again_where_nobody_knows() -> None:
+def test_a_safe_request_is_asked_again_where_nobody_knows_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     tag = Tag(answer(99), answer(7), torn=once(is_commit))
     phone = tag.phone()
     assert phone.exchange("GET", "/a").content == b'"done"'
     assert (tag.writes, phone.statistics.repeated) == (1, 1)
+    assert caplog.messages == ["GET /a is sent again: the first may have been executed"]
 
 
 @pytest.mark.parametrize(("away", "known"), [(module.ANSWER_KEPT - 0.1, True), (module.ANSWER_KEPT + 0.1, False)])

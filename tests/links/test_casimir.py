@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nfcbridge import links
 from nfcbridge.client.phone import Phone
 from nfcbridge.errors import ConfigError, LinkClosedError, LinkError, LocalProtocolError
 from nfcbridge.links import LINKS, CardIdentity, CardSelected, FieldOff, Frame, Incoming, Level, casimir, open_card
@@ -355,6 +356,13 @@ def test_no_packets_disturb_the_tag(packets: list[bytes]) -> None:
         card.close()
 
 
-def test_the_table_of_links_has_it() -> None:
+@pytest.mark.parametrize(("port", "missing"), [(7001, False), (7900, False), (7909, False), (7910, True), (7000, True)])
+def test_a_casimir_that_does_not_run_is_told(
+    port: int, *, missing: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = tmp_path / "tcp"
+    table.write_text(f"  sl  local_address rem_address   st\n   0: 0100007F:{port:04X} 00000000:0000 0A 00000000:0\n")
+    monkeypatch.setattr(links, "SOCKETS", (table,))
     kind = LINKS["casimir"]
+    assert bool(kind.missing()) is missing
     assert (kind.level, kind.reader) == (Level.APDUS, None)
