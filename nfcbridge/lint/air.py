@@ -23,6 +23,9 @@ I_BLOCKS: Final = frozenset({BlockKind.I_LAST, BlockKind.I_MORE, BlockKind.EMPTY
 NUMBERED: Final = I_BLOCKS | {BlockKind.ACK}
 """What the card answers an I-block with, and what lets the reader count on."""
 
+ASKING: Final = frozenset({BlockKind.ACK, BlockKind.NAK, BlockKind.WTX})
+"""What else a card must answer. To what is no block it is silent, and nobody waits."""
+
 BOTH: Final = 3
 
 IMPORTED: Final = "imported: "
@@ -108,7 +111,10 @@ class Air:
             self._number = block.number
             self._open = True
         self._question = block
-        self._unanswered = self._unanswered or block
+        if block.kind in I_BLOCKS and not block.repeated:
+            self._unanswered = block  # whatever came before, the reader does not wait for it any more
+        elif block.repeated or block.kind in ASKING:
+            self._unanswered = self._unanswered or block
 
     def _from_card(self, block: BlockSeen) -> Iterator[Seen]:
         question, first = self._question, self._unanswered

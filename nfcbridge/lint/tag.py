@@ -302,7 +302,7 @@ class Tag:
             write.set_length(offset, octets, command.apdu)
             data = data[len(octets) :]
             offset = NLEN_SIZE
-        elif not write.cleared and not write.nlen and self._nlen != 0 and not write.uncleared:
+        elif not write.cleared and not write.nlen and not write.uncleared and self._nlen != 0 and self._known:
             write.uncleared = True
             yield Uncleared(command.apdu, self._nlen)
         if data:

@@ -159,7 +159,7 @@ def test_an_answer_may_be_read_again_after_an_activation_and_not_before() -> Non
 
 def test_a_trace_that_begins_in_the_middle_is_about_the_ndef_file() -> None:
     assert rules(APDUS, *write(GET), *take(TOKEN)) == []
-    assert rules(APDUS, *update(2, b"abc")) == ["NB301", "NB303"]
+    assert rules(APDUS, *update(2, b"abc")) == ["NB303"]
 
 
 def test_files_with_a_long_length_are_not_judged() -> None:

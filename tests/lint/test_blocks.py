@@ -112,6 +112,13 @@ def test_on_the_cards_side_time_runs_from_the_first_frame_that_was_not_answered(
     assert [rule for rule in rules(header, *ACTIVATED, *trace) if rule == "NB601"] == found
 
 
+@pytest.mark.parametrize("frame", ["60", "D011", f"03{SELECT}"])
+def test_a_card_is_not_slow_after_what_it_need_not_answer_or_nobody_waits_for(frame: str) -> None:
+    trace = [f"> 02{SELECT}", "< 029000", f"> {frame}"]
+    told = rules(CARD, *ACTIVATED, *trace, "> 0300B0000002", "< 036986", step=0.06)
+    assert "NB601" not in told
+
+
 def test_on_the_readers_side_the_time_on_the_air_is_taken_off() -> None:
     # RATS and this ATS take 1.1 ms with their delays: two CRCs, 7 octets, and what a card needs at least.
     trace = ["+", "> E080", "< 0578808002"]
