@@ -60,6 +60,19 @@ class State(IntEnum):
     DESELECTED = 9  # deaf
 
 
+# What every frame is compared with: before Python 3.12 it takes longer to get a member from its class than to compare.
+_ACTIVATED: Final = State.ACTIVATED
+_IDLE: Final = State.IDLE
+_PROCESSING: Final = State.PROCESSING
+_EXTENDING: Final = State.EXTENDING
+_SENDING: Final = State.SENDING
+_ANSWERING: Final = State.ANSWERING
+_PPS: Final = Input.PPS
+_RATS: Final = Input.RATS
+_I_MORE: Final = Input.I_MORE
+_WTX: Final = Input.WTX
+
+
 class CardLink:
     """A card, between ISO/IEC 14443-3 selection and the APDU.
 
@@ -127,11 +140,11 @@ class CardLink:
     @property
     def awaiting_response(self) -> bool:
         """Whether a command is open, so that `respond` may be called."""
-        return self._state in (State.PROCESSING, State.EXTENDING)
+        return self._state in (_PROCESSING, _EXTENDING)
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` is due; None while only a frame can bring something new."""
-        return self._deadline if self._state == State.PROCESSING else None
+        return self._deadline if self._state == _PROCESSING else None
 
     def extend_until(self, end: float) -> None:
         """Tells that the response to the open command comes at `end` at the latest.
@@ -148,8 +161,8 @@ class CardLink:
             What is to be done, in order; nothing for a frame that is not valid here and now: the card stays silent.
         """
         what = self._classify(frame)
-        if self._state == State.ACTIVATED and what != Input.PPS:
-            self._state = State.IDLE  # whatever else comes ends the time for PPS (RFAL: ISO/IEC 14443-4, 5.6.2.2)
+        if self._state == _ACTIVATED and what != _PPS:
+            self._state = _IDLE  # whatever else comes ends the time for PPS (RFAL: ISO/IEC 14443-4, 5.6.2.2)
         rule = self._RULES.get((self._state, what))
         if rule is None:
             return []
@@ -171,14 +184,14 @@ class CardLink:
             raise LocalProtocolError(f"no command is open, the card is {self._state.name}")
         self._response = apdu
         self._sent = 0
-        if self._state == State.PROCESSING:
+        if self._state == _PROCESSING:
             return [self._send_part()]
-        self._state = State.ANSWERING
+        self._state = _ANSWERING
         return []
 
     def handle_timer(self, now: float) -> list[CardEvent]:
         """Sends S(WTX) if it is due."""
-        return self._extend(b"", now) if self._state == State.PROCESSING and now >= self._deadline else []
+        return self._extend(b"", now) if self._state == _PROCESSING and now >= self._deadline else []
 
     def _classify(self, frame: bytes) -> Input:
         """What the frame is here and now: INVALID unless all of it is right, the CID and the length included."""
@@ -187,7 +200,7 @@ class CardLink:
             return Input.INVALID
         pcb = frame[0]
         what = CARD_INPUTS[self._number][pcb]
-        if what >= Input.RATS:
+        if what >= _RATS:
             return what
         header = 1
         if pcb & CID:
@@ -198,7 +211,7 @@ class CardLink:
         elif self._cid and self.ats.cid:
             return Input.INVALID  # only the card with CID 0 hears blocks without a CID
         # R-blocks and S(DESELECT) have no INF. The answer to S(WTX) repeats the WTXM, with no power level.
-        if what > Input.I_MORE and frame[header:] != (bytes((self._wtxm,)) if what == Input.WTX else b""):
+        if what > _I_MORE and frame[header:] != (bytes((self._wtxm,)) if what == _WTX else b""):
             return Input.INVALID
         return what
 
@@ -218,9 +231,9 @@ class CardLink:
         inf = self._response[self._sent : end]
         self._sent = end
         if end < len(self._response):
-            self._state = State.SENDING
+            self._state = _SENDING
             return self._send_new(I_BLOCK | MORE | self._number, inf)
-        self._state = State.IDLE
+        self._state = _IDLE
         return self._send_new(I_BLOCK | self._number, inf)
 
     def _activate(self, frame: bytes, now: float) -> list[CardEvent]:
@@ -265,9 +278,9 @@ class CardLink:
         self._number ^= 1
         apdu, self._chain = self._chain, b""
         if not apdu:
-            self._state = State.IDLE
+            self._state = _IDLE
             return [self._send_new(I_BLOCK | self._number), PresenceChecked()]
-        self._state = State.PROCESSING
+        self._state = _PROCESSING
         self._deadline = now + EXTEND_AT * self._fwt
         self._end = 0.0
         return [CommandReceived(apdu)]
@@ -315,7 +328,7 @@ class CardLink:
 
     def _go_on(self, frame: bytes, now: float) -> list[CardEvent]:
         """S(WTX) was answered, and the time that it gives runs."""
-        self._state = State.PROCESSING
+        self._state = _PROCESSING
         self._deadline = now + EXTEND_AT * self._fwt * self._wtxm
         return []
 

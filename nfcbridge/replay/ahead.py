@@ -29,6 +29,8 @@ _USUAL: Final = frozenset({_I_BLOCK, _I_BLOCK | _NUMBER})
 _ACK_MASK: Final = 0b1111_0110
 _ACK: Final = 0b1010_0010
 _RATS: Final = 0xE0
+_READER: Final = Dir.READER  # before Python 3.12 it takes longer to get a member from its class than to compare
+_FIELD: Final = Dir.FIELD
 _RATS_SIZE: Final = 2
 
 _OK: Final = SW.OK.to_bytes(SW_SIZE, "big")
@@ -128,14 +130,14 @@ class AnswersAhead:
             return False
         self._ahead.append(entry)
         octets = entry.octets
-        if entry.dir is Dir.READER:
+        if entry.dir is _READER:
             apdu = self._reader.take(octets) if self._blocks else octets
             if apdu:
                 self._command = apdu
                 self._at = entry.number
             elif apdu is None and octets[0] == _RATS and len(octets) == _RATS_SIZE:
                 self._reset()
-        elif entry.dir is Dir.FIELD:
+        elif entry.dir is _FIELD:
             self._reset()
         else:
             apdu = self._card.take(octets) if self._blocks else octets
@@ -189,7 +191,7 @@ class AnswersAhead:
             self._message = self._message[: offset - NLEN_SIZE] + data
         if len(self._message) >= self._nlen > 0:
             self._found.append((number, self._message[: self._nlen], False))
-        elif self._nlen not in self._no_lengths and self._length in {0, self._nlen}:
+        elif self._nlen == self._length or (not self._length and self._nlen not in self._no_lengths):
             self._length = self._nlen
             self._see(0, self._message)
 

@@ -23,6 +23,8 @@ from nfcbridge.type4 import CardConfig
 
 Stack = CardStack | BlockCardStack
 
+_PROCESSING: Final = State.PROCESSING
+
 DEFAULT_FSD: Final = 256
 """Octets of the reader's longest frame where a driver answered the RATS and the trace does not tell."""
 
@@ -152,7 +154,7 @@ class ReplayedCard:
         self._pass_time(now)
         if self._number:
             self._ask_core()
-            if self._pending is not None and self._upper.exchange.state is State.PROCESSING:
+            if self._pending is not None and self._upper.exchange.state is _PROCESSING:
                 self._receive_undecided(frame, now, answered_by)
                 return
         self._receive(frame, now)

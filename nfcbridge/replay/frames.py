@@ -16,6 +16,8 @@ from nfcbridge.replay.cores import Core, RecordedCore
 from nfcbridge.trace import Dir, Entry, Header
 
 _RATS: Final = 0xE0
+_CARD: Final = Dir.CARD  # before Python 3.12 it takes longer to get a member from its class than to compare
+_READER: Final = Dir.READER
 _RATS_SIZE: Final = 2
 
 
@@ -85,7 +87,6 @@ class FrameReplay:
             OSError: the file cannot be read.
         """
         card = self.card
-        sent = card.sent
         compared = 0
         last: Entry | None = None
         try:
@@ -94,7 +95,7 @@ class FrameReplay:
             while entry is not None:
                 following = next(entries, None)
                 octets = entry.octets
-                if entry.dir is Dir.CARD:
+                if entry.dir is _CARD:
                     if not card.sent:
                         card.send_what_is_due(octets, entry.t)
                     sent = card.sent
@@ -108,8 +109,8 @@ class FrameReplay:
                     if card.sent and not self._may_be_lost():
                         return self._mismatch(last or entry, None, card.sent[0])
                     self._now = entry.number
-                    if entry.dir is Dir.READER:
-                        answered_by = following.octets if following and following.dir is Dir.CARD else None
+                    if entry.dir is _READER:
+                        answered_by = following.octets if following and following.dir is _CARD else None
                         card.receive(octets, entry.t, answered_by)
                     elif entry.on:
                         card.selected(entry.t, rats_follows=self._rats(following))
@@ -131,7 +132,7 @@ class FrameReplay:
         if following is None or not self._blocks:
             return True
         octets = following.octets
-        return following.dir is not Dir.READER or (octets[0] == _RATS and len(octets) == _RATS_SIZE)
+        return following.dir is not _READER or (octets[0] == _RATS and len(octets) == _RATS_SIZE)
 
     def _mismatch(self, entry: Entry, recorded: bytes | None, ours: bytes | None) -> Mismatch:
         answer = None if self._recorded else self.card.answer

@@ -76,6 +76,9 @@ MAX_SIZES: Final = (
     4096  # commands whose air time is counted for one exchange: a 32 kB message in 15-octet READs needs 2,200
 )
 WRITES: Final = frozenset({State.WRITING, State.REWRITING})
+# What every command is compared with: before Python 3.12 getting a member from its class takes longer than comparing.
+_IDLE: Final = State.IDLE
+_PROCESSING: Final = State.PROCESSING
 GATEWAY_TIMEOUT: Final = 504
 CONTENT_TOO_LARGE: Final = 413
 
@@ -142,7 +145,7 @@ class CardStack:
         self._held = None  # a new command: nobody waits for the response of the last one
         if self._stand_in is not None and self.tag.reads_ndef_file(apdu) and offset_of(apdu) >= NLEN_SIZE:
             return self._read_on(apdu, self._stand_in, events)
-        if self.exchange.state is State.PROCESSING and self.tag.reads_ndef_file(apdu):
+        if self.exchange.state is _PROCESSING and self.tag.reads_ndef_file(apdu):
             until = self.exchange.hold_until(now)
             if until is not None:
                 self._held = Held(until, read=apdu)
@@ -186,7 +189,7 @@ class CardStack:
         """The reader has activated the tag anew (RATS, or power on and reset of a PC/SC reader)."""
         events = self._gone(now)
         self.frame_size = frame_size
-        again = self.exchange.state not in {State.IDLE, State.WRITING}
+        again = self.exchange.state not in {_IDLE, State.WRITING}
         self._apply(self.exchange.reactivated(now), events, now)
         self._length_read = True
         self._stand_in = None
@@ -304,7 +307,7 @@ class CardStack:
         elif isinstance(report, Committed):
             self._commit(report.message, events, now)
         elif isinstance(report, UpdateRefused):
-            reason = Reason.PROCESSING if self.exchange.state is State.PROCESSING else Reason.UNREAD
+            reason = Reason.PROCESSING if self.exchange.state is _PROCESSING else Reason.UNREAD
             self._apply(self.exchange.write_refused(now), events, now)
             events.append(WriteRefused(reason, self.exchange.pipelining_count))
         elif isinstance(report, RolledBack):
@@ -341,8 +344,8 @@ class CardStack:
     def _read_up_to(self, report: ReadUpTo, start: int, events: list[Event], now: float) -> None:
         if start < NLEN_SIZE:
             self._length_read = True
-            self._stand_in = self.tag.message if self.exchange.state is State.PROCESSING else None
-        if report.offset > NLEN_SIZE and not self._length_read and self.exchange.state is not State.IDLE:
+            self._stand_in = self.tag.message if self.exchange.state is _PROCESSING else None
+        if report.offset > NLEN_SIZE and not self._length_read and self.exchange.state is not _IDLE:
             events.append(ReadWithoutLength(self.exchange.number))
             self._length_read = True
         self._apply(self.exchange.read_up_to(report.offset, report.end, now), events, now)
