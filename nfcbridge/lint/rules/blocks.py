@@ -164,8 +164,8 @@ def frame_too_long(block: BlockSeen, known: Known) -> Iterator[Hit]:
     Severity.NOTE,
     BlockSeen,
     what="A frame is no block.",
-    why="The other end must be silent to it, so that its sender waits for nothing. Readers that look for cards of other "
-    "kinds send such frames on purpose; else it is a command without a prologue.",
+    why="The other end must be silent to it, so that its sender waits for nothing. Readers that look for cards of "
+    "other kinds send such frames on purpose; else it is a command without a prologue.",
     source=ISO,
     mend="Begin each block with its PCB; send raw commands of other cards to those only.",
 )
