@@ -10,12 +10,14 @@ import httpx2
 import pytest
 
 from nfcbridge import NfcTransport, links
-from nfcbridge.cli.charger import SimSettings
+from nfcbridge.cli.charger import SimSettings, open_charger
 from nfcbridge.cli.demo import acts_of, login_state_logout
 from nfcbridge.client.phone import Phone
 from nfcbridge.errors import NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import Ats
+from nfcbridge.links import CardSelected, FieldOff, Frame
+from nfcbridge.links import Level as LinkLevel
 from nfcbridge.phones import ScriptedPhone
 from nfcbridge.replay import Level, level_of, replay_file
 from nfcbridge.server.emulator import CardSettings, Emulator
@@ -33,6 +35,8 @@ from tests.replay.recordings import (
     slow_app,
     visit,
 )
+from tests.server.scripted import ScriptedCard
+from tests.stack.octets import SELECT_AID, SELECT_NDEF, read
 
 CHARGING = """
 title = "A car that charges"
@@ -311,3 +315,45 @@ def test_an_answer_that_nobody_reads_expires_in_the_replay_at_the_same_time(tmp_
     assert bytes.fromhex("0003d09000") in seen
     assert_equal(path, app=slow_app)
     assert_equal(path)
+
+
+def test_what_others_log_in_for_meanwhile_makes_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    names = [any_link(), any_link()]
+    with (
+        open_charger(None, {"operator": "operator"}, recorded=True, dev=True) as charger,
+        Emulator(
+            charger.app,
+            names,
+            base_path=charger.base_path,
+            http="127.0.0.1:0",
+            trace=path,
+            origin=charger.origin,
+            oversight=charger.bench.tag,
+        ) as emulator,
+    ):
+        for _ in range(2):
+            for name in names:
+                assert visit(name, ("GET", "/system_state"), ("GET", "/users")) == [200, 200]
+            assert httpx2.get(f"{emulator.http_url}/v1/login").status_code == 200
+    for each in (path, path.with_stem("t-2")):
+        assert_equal(each)
+
+
+def test_apdus_of_a_pc_sc_reader_are_replayed(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    message = encode_text('{"path":"/login","method":"GET","messageID":1}')
+    written = len(message).to_bytes(2, "big") + message
+    commands = [SELECT_AID, SELECT_NDEF, bytes.fromhex("00d60000") + bytes([len(written)]) + written, read(0, 255)]
+    end = ScriptedCard(
+        LinkLevel.APDUS, [CardSelected(), *map(Frame, commands), CardSelected(), Frame(SELECT_AID), FieldOff()]
+    )
+    with (
+        open_charger(None, {"operator": "operator"}, recorded=True, dev=True) as charger,
+        Emulator(charger.app, [end], base_path=charger.base_path, trace=path, origin=charger.origin),
+    ):
+        answers = [end.next_log()[1] for _ in range(5)]
+    assert b'"token"' in answers[3]
+    assert entries_of(path)[0].level == "apdus"
+    assert_equal(path)
+    assert_equal(changed(path, without_app))
