@@ -59,7 +59,7 @@ def _split_reading(octets: bytes, left: int) -> int:
     return _LONG
 
 
-def _split_writing(octets: bytes, left: int) -> int | None:
+def _split_writing(octets: bytes, left: int) -> int:
     length = octets[4]
     if length == 0:
         if left < _LONG:
@@ -72,6 +72,6 @@ def _split_writing(octets: bytes, left: int) -> int | None:
     end = 5 + length
     if end > left:
         # T=0 asks with the fifth octet as Le: all that follows is the response.
-        return 5 if left - 5 <= length else None
+        return 5
     # Le 00 is usual; a response's data begin with a tag, which is never 00.
     return end + 1 if left > end and octets[end] == 0 else end

@@ -141,6 +141,21 @@ def test_a_reader_of_stdout_may_stop() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_stdout_that_was_closed_is_no_fault(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    dropped = []
+    monkeypatch.setattr("nfcbridge.cli.errors.drop_output", lambda: dropped.append(1))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    assert main(["trace", "import", str(log), "-"]) == ExitCode.DONE
+    assert dropped == [1]
+    assert "0 entries" in capsys.readouterr().err
+
+
 def test_what_is_no_plain_file_is_written_and_not_replaced(log: Path) -> None:
     fifo = log.parent / "fifo"
     os.mkfifo(fifo)
@@ -204,3 +219,4 @@ def test_help_names_what_can_be_imported() -> None:
         "--force",
     ):
         assert word in done.stdout
+    assert "\n  nfcbridge trace import bugreport.txt\n" in done.stdout

@@ -435,7 +435,12 @@ def test_gsmtap_in_pcapng_with_cut_packets() -> None:
         ("00D60000000002AABB0000", "0102 9000"),  # with an extended Le
         ("00700001", "9000"),  # four octets alone
         ("80CA9F7F00", "6A88"),
+        ("00A4040000", "6F0A84081122334455667788 9000"),  # no length of three octets: 6F0A are too many
+        ("00A4040000", "9000"),
+        ("00A4040000", "00008408112233449000"),  # nor are 0000
         ("8012000010", "0102 9000"),
+        ("80CB000010", "0102 9000"),
+        ("8088000010", "0102 9000"),  # not in the table: more octets would be its data than there are
     ],
 )
 def test_command_and_response_are_cut_where_they_were_put_together(command: str, response: str) -> None:
@@ -449,6 +454,11 @@ def test_what_is_no_pair_is_none(octets: str) -> None:
 
 
 # --- what our own exporter wrote, damaged since ---
+
+
+def test_an_export_has_other_packets_beside_it() -> None:
+    octets = write(Iso14443Writer(Header(link="x")), frames(">E080"))
+    assert read_shown(octets + packet(b"\x00\x11\x00\x00", 9)) == [">e080", f"!octet {len(octets)}"]
 
 
 def test_an_export_that_was_damaged_is_imported_as_far_as_it_is_sound() -> None:

@@ -288,6 +288,17 @@ def test_the_fixture_has_the_interface_that_the_source_says() -> None:
     assert b"BEGIN:NFCSNOOP_VS_LOG_SUMMARY" in (FOLDER / "nfcsnoop-bugreport.txt").read_bytes()
 
 
+def test_lines_behind_what_is_broken_are_passed_over() -> None:
+    text = snoop(POLL, *((f"0000020{n % 10:01X}00", 0, n) for n in range(200)), damage=slice(9, 12))
+    assert text.count("\n") > 4
+    assert read_shown(text) == ["!line 2"]
+
+
+def test_a_frame_of_a_list_may_be_empty() -> None:
+    rows = RATS_ROW + "      9999 |       9999 | Tag |<zero>                           |     |\n"
+    assert read_shown(LIST.format(A, rows)) == ["on", ">e080", "!line 5"]
+
+
 def test_the_activation_may_have_left_the_ring_buffer() -> None:
     assert read_shown(snoop(READ, ANSWER)) == [">00b0000002", "<00039000"]
     assert read_shown(snoop(("00000500B0000002", 1, 1), ("00000400039000", 0, 1))) == [">00b0000002", "<00039000"]

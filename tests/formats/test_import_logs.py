@@ -92,6 +92,12 @@ def test_pcscd_counts_the_time_between_all_its_lines() -> None:
     assert read_shown(text) == [SELECTED, "<9000", "on", "off"]
 
 
+def test_a_long_line_of_pcscd_tells_nothing_of_the_field() -> None:
+    words = "Card Removed From " + "x" * 200
+    assert read_shown(f"00000001 APDU: {SELECT} \n00000001 {words}\n") == [SELECTED]
+    assert read_shown(f"00000001 APDU: {SELECT} \n00000001 {words[:200]}\n") == [SELECTED, "off"]
+
+
 def test_pcscd_may_have_got_no_response() -> None:
     assert read_shown(f"00000001 APDU: {SELECT} \n00000001 SW: \n") == [SELECTED, "!line 2"]
 

@@ -99,3 +99,30 @@ def test_what_a_fuzzer_found_is_read() -> None:
         octets = path.read_bytes()
         for name in (None, *names()):
             read_whole(octets, name)
+
+
+PIECES = [
+    " ",
+    "\n",
+    "\t \n",
+    ">> ",
+    "| ",
+    "|\n",
+    "00 ",
+    "RECV:",
+    "A<< (",
+    "\x1b[",
+    "00000000 ",
+    "In: ",
+    "[+] ",
+    "\r",
+    "AAAA\n",
+]
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=repr)
+def test_a_text_of_one_piece_takes_no_longer_than_its_length(piece: str) -> None:
+    # What looked at each character from each other would take minutes.
+    octets = ("| Rdr | 00 \n> 00 A4 04 00 07\n" + piece * (60_000 // len(piece))).encode()
+    for name in (None, *names()):
+        read_whole(octets, name)

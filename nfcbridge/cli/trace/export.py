@@ -119,7 +119,7 @@ def _list_names() -> str:
 @click.argument("out", metavar="OUT")
 @click.option("--format", "name", metavar="NAME", help="The format, whatever the ending of OUT is.")
 def command(file: str, out: str, name: str | None) -> None:
-    r"""Write the trace FILE to OUT in the format of another tool, chosen by the ending of OUT.
+    """Write the trace FILE to OUT in the format of another tool, chosen by the ending of OUT.
 
     OUT may be - for stdout, with --format. What an export holds is as secret as the trace: redact it first if it is to
     be published. Wireshark shows the APDUs in frames once told so: tshark -r OUT -d iso14443.subdissector,iso7816
@@ -128,7 +128,7 @@ def command(file: str, out: str, name: str | None) -> None:
     nfcbridge trace export t.jsonl t.pcapng
     nfcbridge trace export t.jsonl report.md
     nfcbridge trace export t.jsonl - --format scriptor
-    """
+    """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     from nfcbridge.cli.errors import drop_output, print_notice
 
     chosen = find_format(out, name)

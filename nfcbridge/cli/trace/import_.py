@@ -49,7 +49,7 @@ SPOOLED: Final = 1 << 24
     "--formats", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda *_: None, hidden=True
 )
 def command(file: str, out: str | None, name: str | None, *, force: bool) -> None:
-    r"""Make a trace of FILE, which another tool recorded, and write it to OUT.
+    """Make a trace of FILE, which another tool recorded, and write it to OUT.
 
     The format is found by the content, through gzip as well: captures (pcap or pcapng of link type 264, GSMTAP, by
     NFCGate), logs of pcscd, pcsc-spy, pyscard, OpenSC, apdu4j, GlobalPlatformPro, ykman, fido2, libnfc, nfcpy,
@@ -63,7 +63,7 @@ def command(file: str, out: str | None, name: str | None, *, force: bool) -> Non
     nfcbridge trace import bugreport.txt
     nfcbridge trace import capture.pcapng.gz t.jsonl
     journalctl -u pcscd | nfcbridge trace import - t.jsonl
-    """
+    """  # noqa: D301 - click reads the \b
     if name is not None and name not in IMPORT_FORMATS:
         raise click.UsageError(f"no format has the name {name!r}; there are {', '.join(IMPORT_FORMATS)}")
     target = choose_out(file, out, force=force)

@@ -45,7 +45,7 @@ def command(
     whole: bool,
     listed: bool,
 ) -> int:
-    r"""Say what is wrong in traces: which rule, where, why, and how to mend it.
+    """Say what is wrong in traces: which rule, where, why, and how to mend it.
 
     FILE is a trace of nfcbridge; - reads it from stdin. Exits 1 if there is a finding of severity error, 2 if a trace
     cannot be read. What a rule can only see in frames is left out of traces of APDUs, and what is about times where no
@@ -56,7 +56,7 @@ def command(
     nfcbridge trace lint --ignore NB205,json-not-compact t.jsonl
     nfcbridge trace lint --format sarif *.jsonl > lint.sarif
     nfcbridge trace lint --rules
-    """
+    """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     from nfcbridge.cli.trace.lint_report import REPORTS, explain_rule, print_rules
 
     rules = choose(select, ignore)
