@@ -1,5 +1,6 @@
 """Many traces: found, replayed by executors, reported in order."""
 
+import signal
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from nfcbridge.errors import ConfigError
 from nfcbridge.replay import Level, replay_many
 from nfcbridge.replay.junit import JUnitReport
-from nfcbridge.replay.many import find_traces
+from nfcbridge.replay.many import find_traces, ignore_interrupts
 from nfcbridge.replay.report import Difference, Report
 from tests.replay.recordings import record_chores, replace_octets
 
@@ -162,3 +163,9 @@ def test_the_junit_report_has_a_case_for_each_trace(tmp_path: Path) -> None:
 def test_a_junit_report_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         JUnitReport(tmp_path / "nowhere" / "junit.xml")
+
+
+def test_ctrl_c_leaves_a_replaying_process_alone(traces: list[Path]) -> None:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=ignore_interrupts) as processes:
+        processes.submit(signal.raise_signal, signal.SIGINT).result()
+        assert without_times(replay_many(traces[:1], processes))[0].equal

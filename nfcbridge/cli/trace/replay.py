@@ -135,8 +135,10 @@ def open_executor(jobs: int, scheduler: str | None) -> "Iterator[tuple[Executor 
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
+        from nfcbridge.replay.many import ignore_interrupts
+
         # Not forked: threads of this process may hold locks that no fork would ever free.
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as executor:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=ignore_interrupts) as executor:
             yield executor, WINDOW_PER_JOB * jobs
 
 
