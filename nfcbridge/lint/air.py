@@ -28,6 +28,9 @@ ASKING: Final = frozenset({BlockKind.ACK, BlockKind.NAK, BlockKind.WTX})
 
 BOTH: Final = 3
 
+READERS: Final = " reader"
+"""How the source of a trace ends that was recorded at the reader's end: its times have the air between them."""
+
 IMPORTED: Final = "imported: "
 """How the source of a trace begins that was made of another tool's log."""
 
@@ -46,7 +49,7 @@ class Air:
 
     def __init__(self, header: Header) -> None:
         self.real_times = has_real_times(header)
-        self.card_side = header.source.endswith(" card")
+        self.card_side = not header.source.endswith(READERS) and not header.source.startswith(IMPORTED)
         self.activation: ActivationSeen | None = None
         self._deselect: BlockSeen | None = None
         self._rats: BlockSeen | None = None
