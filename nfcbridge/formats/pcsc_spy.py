@@ -30,7 +30,6 @@ MAX_ARGUMENTS: Final = 16
 _LINE: Final = re.compile(r"([0-9A-Fa-f]{1,16})@(.*)", re.ASCII)
 _CALL: Final = re.compile(r"([<>])\|(\d{1,12})\|(\d{1,6})\|(\w{1,40})(?:\|.*?(0x[0-9A-Fa-f]{8,16}))?", re.ASCII)
 _RAW_HEAD: Final = re.compile(r"^[0-9A-Fa-f]{1,16}@>\|\d{1,12}\|\d{1,6}\|SCard\w", re.ASCII | re.MULTILINE)
-_OCTETS: Final = re.compile(r"(?:[0-9A-F]{2} )*", re.ASCII)
 
 _SHOWN_HEAD: Final = re.compile(r"^[ \t]*SCardTransmit[ \t]*\n[ \t]*i hCard: 0x", re.ASCII | re.MULTILINE)
 _LENGTH: Final = re.compile(r"\s*([io]) b(?:Send|Recv)Length:? 0x([0-9A-F]{1,16})(?: \(\d+\))?\s*", re.ASCII)
@@ -118,12 +117,12 @@ def _returned(call: _Call, number: int, at: float, code: str | None) -> Iterator
 
 def _buffer(arguments: list[str]) -> bytes | None:
     """The octets of a buffer: their number, then they; None if they are not there."""
-    if len(arguments) < len(("number", "octets")) or _OCTETS.fullmatch(text := arguments[1].strip() + " ") is None:
+    if len(arguments) < len(("number", "octets")):
         return None
-    octets = bytes.fromhex(text)
     try:
+        octets = bytes.fromhex(arguments[1])
         return octets if int(arguments[0], 16) == len(octets) else None
-    except ValueError:
+    except ValueError:  # such as NULL
         return None
 
 
