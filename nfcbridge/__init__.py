@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from nfcbridge.client.session import AsyncSession, Session
     from nfcbridge.client.transport import NfcTransport
     from nfcbridge.errors import NfcBridgeError
+    from nfcbridge.lint import Linter
     from nfcbridge.server.emulator import CardSettings, Emulator, serve
+    from nfcbridge.server.live_lint import LiveLint
     from nfcbridge.trace import Recorder
     from nfcbridge.type4 import CardConfig, Type4Card
 
@@ -25,6 +27,8 @@ __all__ = [
     "CardConfig",
     "CardSettings",
     "Emulator",
+    "Linter",
+    "LiveLint",
     "NfcBridgeError",
     "NfcTransport",
     "Recorder",
@@ -38,6 +42,8 @@ _HOMES: Final = {
     "CardConfig": "nfcbridge.type4",
     "CardSettings": "nfcbridge.server.emulator",
     "Emulator": "nfcbridge.server.emulator",
+    "Linter": "nfcbridge.lint",
+    "LiveLint": "nfcbridge.server.live_lint",
     "NfcBridgeError": "nfcbridge.errors",
     "NfcTransport": "nfcbridge.client.transport",
     "Recorder": "nfcbridge.trace",

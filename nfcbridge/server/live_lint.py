@@ -1,10 +1,8 @@
 """What crosses the links held against the rules of `nfcbridge.lint` while it does, in a thread of its own.
 
-    lint = LiveLint(print)
-    with Emulator(app, links, listen=lint.listen):
+    with LiveLint(print) as lint, Emulator(app, links, listen=lint.listen):
         lint.start()
         ...
-    lint.close()
 
 The threads of the links only put into a queue. This one lets a batch come together, and lets others run while it looks
 at it, so that no reader waits for it. What does not fit into the queue is counted, and its link is not looked at
