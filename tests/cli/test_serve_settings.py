@@ -46,6 +46,7 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
     assert settings.idle == bytes.fromhex("D00000")
     assert (settings.replace, settings.not_ready_empty, settings.memory, settings.dev) == (False,) * 4
     assert (settings.data, settings.app, settings.trace, settings.uid, settings.ats) == (None,) * 5
+    assert settings.lint
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ def test_without_options_it_serves_on_loopback(started: list[ServeSettings]) -> 
         (["--catalogue", __file__], "catalogue", Path(__file__)),
         (["--app-layout", __file__], "app_layout", Path(__file__)),
         (["--sim-token", __file__], "sim_token", Path(__file__)),
+        (["--no-lint"], "lint", False),
+        (["--lint"], "lint", True),
         (["-q"], "quiet", True),
         (["--json"], "json", True),
         (["--dev", "--memory"], "dev", True),
