@@ -29,7 +29,7 @@ from nfcbridge.formats import (
     yubico,
 )
 from nfcbridge.formats.found import Reading
-from nfcbridge.formats.lines import find_encoding, read_text
+from nfcbridge.formats.lines import read_text
 
 HEAD: Final = 1 << 16
 """Octets that formats without lines are known by."""
@@ -134,12 +134,7 @@ def recognise(stream: BinaryIO) -> ImportFormat | None:
 
 def detect(head: bytes) -> ImportFormat | None:
     """The format that the first octets of a file show, if they do."""
-    # Text in UTF-16 has octets that a file without a mark could be taken for.
-    if find_encoding(head)[1] == 0:
-        for each in OCTET_FORMATS:
-            if each.detect(head):
-                return each
-    return None
+    return next((each for each in OCTET_FORMATS if each.detect(head)), None)
 
 
 def detect_text(text: str) -> TextFormat | None:

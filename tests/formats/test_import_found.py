@@ -97,6 +97,8 @@ def test_a_trace_file_is_known_by_its_parities() -> None:
     unset = record(0, "E0803173", parity=b"\x00") + record(1, "B267C7", parity=b"\x00")
     assert proxmark.detect_file(unset)  # the CRCs are right
     assert proxmark.detect_file(octets + octets[:5])
+    marked = record(0xFEFF, "E0803173") + record(0x1FEFF, "B267C7")  # the time looks like the mark of UTF-16
+    assert read_shown(marked) == ["on", ">e080", ">b2"]
 
 
 def test_records_become_frames() -> None:
