@@ -93,8 +93,8 @@ def slow_ats(fact: AtsTime, _known: Known) -> Iterator[Hit]:
     Severity.WARNING,
     WakeUpMissed,
     what="The card missed the wake-up after S(DESELECT).",
-    why="Android deselects and wakes up the tag between any two calls of its API; a card that is still deaf then is "
-    "lost to the app, which gets a TagLostException.",
+    why="Android deselects the tag and wakes it up when an app connects, and before each write; a card that is still "
+    "deaf then is lost to the app, which gets a TagLostException.",
     source="AOSP, reconnect of NativeNfcTag",
     mend="Listen again within 5 ms after the answer to S(DESELECT).",
 )
