@@ -1,5 +1,6 @@
 """The calls to PC/SC behind a link: a service, its readers, one card. Blocking, for one thread."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Sequence
@@ -112,12 +113,33 @@ class PcscService:
         card, self._card = self._card, None
         if card is not None:
             self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)  # of a card that is gone it says so
+            with contextlib.suppress(PcscError):  # nobody waits for a card now
+                self._look_behind()
+
+    def _look_behind(self) -> None:
+        """Look whether there is a card although pcscd calls the reader empty, now that its power was taken.
+
+        When a card has gone and another has come, or the same again, before pcscd has looked, then taking the power
+        fails, pcscd 1.9 calls the reader empty, and does so until the next removal. A reset corrects it.
+        """
+        empty = self._scard.SCARD_STATE_EMPTY
+        seen = self._look([_Seen(self._reader, self._scard.SCARD_STATE_UNAWARE)], time.monotonic())
+        if not all(state & empty for _, state in seen):
+            return
+        direct = self._scard.SCARD_SHARE_DIRECT  # without a card, as far as pcscd knows
+        protocols = self._scard.SCARD_PROTOCOL_T0 | self._scard.SCARD_PROTOCOL_T1
+        handle, _ = self._call("SCardConnect", self._open_context(), self._reader, direct, 0)
+        leave = self._scard.SCARD_LEAVE_CARD
+        try:
+            self._call("SCardReconnect", handle, direct, protocols, self._scard.SCARD_RESET_CARD)
+            leave = self._scard.SCARD_UNPOWER_CARD
+        finally:
+            self._scard.SCardDisconnect(handle, leave)
 
     def _lose(self) -> None:
         """Let go of a card that is gone.
 
-        Its power is not taken: pcscd 1.9 would then call the reader empty until the next removal, also when the card,
-        or another one, is back before pcscd has looked. So if one is there, it has to be reset.
+        Its power is not taken, which would fail, see `_look_behind`. So if a card is there again, it has to be reset.
         """
         card, self._card = self._card, None
         if card is not None:
@@ -230,6 +252,7 @@ class PcscService:
                 try:
                     return self._connect(present[0])
                 except PcscError as error:
+                    self._lose()  # connected, but not to be reset: it would be in use, by ourselves
                     if error.code not in self._codes.gone | self._codes.unusable:
                         raise
                     excuse = f"{present[0]}: {self._codes.explain(error.code)}"

@@ -38,10 +38,12 @@ class Slot:
         self.commands: list[bytes] = []
         self.events = 0
         self.insertions = 0
+        self.overlooked = False  # pcscd calls the reader empty although a card is there
 
     @property
     def state(self) -> int:
-        state: int = real.SCARD_STATE_EMPTY if self.card is None else real.SCARD_STATE_PRESENT
+        gone = self.card is None or self.overlooked
+        state: int = real.SCARD_STATE_EMPTY if gone else real.SCARD_STATE_PRESENT
         if self.mute:
             state |= real.SCARD_STATE_MUTE
         if self.taken:
@@ -185,6 +187,10 @@ class FakeScard:
     def SCardConnect(self, context: int, name: str, mode: int, _protocols: int) -> tuple[int, int, int]:  # noqa: N802
         code = self._fault("SCardConnect", context)
         slot = self.slots[name]
+        if mode == real.SCARD_SHARE_DIRECT and code == OK:
+            self._numbers += 1
+            self._handles[self._numbers] = slot, slot.insertions
+            return OK, self._numbers, 0
         assert mode == real.SCARD_SHARE_EXCLUSIVE
         if code == OK and slot.taken:
             code = int(real.SCARD_E_SHARING_VIOLATION)
@@ -215,11 +221,15 @@ class FakeScard:
     ) -> tuple[int, int]:
         code, slot = self._handle("SCardReconnect", handle)
         assert initialization == real.SCARD_RESET_CARD
-        slot.power.append("reset")
+        if code == OK:
+            slot.power.append("reset")
+            slot.overlooked = False
         return code, slot.protocol
 
     def SCardDisconnect(self, handle: int, disposition: int) -> int:  # noqa: N802
         code, slot = self._handle("SCardDisconnect", handle)
+        if disposition == real.SCARD_UNPOWER_CARD and code == real.SCARD_W_REMOVED_CARD:
+            slot.overlooked = slot.card is not None
         slot.power.append({real.SCARD_UNPOWER_CARD: "off", real.SCARD_LEAVE_CARD: "left"}[disposition])
         self._handles.pop(handle, None)
         return code

@@ -164,6 +164,29 @@ def test_a_card_that_was_exchanged_meanwhile_is_activated_anew(pcsc: FakeScard, 
     assert end.transceive(SELECT, PATIENCE) == b"\x6d\x00"
 
 
+def test_a_card_that_was_exchanged_unseen_is_not_overlooked_when_the_field_was_switched_off(
+    pcsc: FakeScard, end: PcscReader
+) -> None:
+    pcsc.insert(ACR, good)
+    end.activate(PATIENCE)
+    pcsc.remove(ACR)
+    pcsc.insert(ACR, lambda _command: b"\x6d\x00")
+    end.field_off()
+    assert pcsc.slots[ACR].power == ["on", "off", "reset", "off"]
+    assert end.activate(0.0) == FOUND
+    assert end.transceive(SELECT, PATIENCE) == b"\x6d\x00"
+
+
+def test_a_card_that_is_gone_when_the_field_is_switched_off_is_gone(pcsc: FakeScard, end: PcscReader) -> None:
+    pcsc.insert(ACR, good)
+    end.activate(PATIENCE)
+    pcsc.remove(ACR)
+    end.field_off()
+    assert pcsc.slots[ACR].power == ["on", "off", "left"]
+    with pytest.raises(LinkTimeoutError):
+        end.activate(0.0)
+
+
 def test_a_card_that_is_there_is_reset_by_another_activation(pcsc: FakeScard, end: PcscReader) -> None:
     pcsc.insert(ACR, good)
     end.activate(PATIENCE)

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -152,6 +153,20 @@ def test_a_card_that_is_taken_out_in_the_middle_is_lost_and_found_again(room: Ro
                 break
         else:
             pytest.fail("not found again")
+        end.field_off()
+
+
+@pytest.mark.parametrize("away", [0.0, 0.2, 0.6])
+def test_a_card_that_was_exchanged_unseen_is_found_after_the_field_was_switched_off(
+    room: Room, end: ReaderEnd, away: float
+) -> None:
+    with LiteralCard(room.connect(FIRST)):
+        end.activate(SOON)
+    time.sleep(away)  # pcscd looks every 0.4 s
+    with LiteralCard(room.connect(FIRST)):
+        end.field_off()
+        assert end.activate(SOON).atr == ATR
+        assert end.transceive(SELECT, SOON) == bytes.fromhex("9000")
         end.field_off()
 
 
