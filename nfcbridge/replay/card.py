@@ -241,11 +241,13 @@ class ReplayedCard:
 
     def _pass_time(self, now: float) -> None:
         """Let pass what was due before `now` and sends nothing. What sends something is in the trace."""
-        self._core.advance(now)
+        core = self._core
         due = self._next_deadline()
         while due is not None and due <= now and not self._upper.owes_reply:
+            core.advance(due)
             self._ring(due)
             due = self._next_deadline()
+        core.advance(now)
 
     def _ring(self, now: float) -> None:
         self._act(self._stack.handle_timer(now), now)
@@ -288,7 +290,7 @@ class ReplayedCard:
             elif kind is seen.RequestReceived:
                 self._submit(event.number, event.request, now)  # type: ignore[union-attr]
             elif kind is seen.AnswerRead or kind is seen.AnswerExpired:
-                self._core.answer_is_over()
+                self._core.answer_is_over(read=kind is seen.AnswerRead)
             elif kind is seen.RequestGivenUp:
                 self._number = 0
                 self._pending = None

@@ -5,6 +5,7 @@ All of them live in the thread of the replay, on the time of the trace.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta, timezone
 from typing import Any, Final, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from nfcbridge.framing import Answer, Request
 from nfcbridge.replay.virtual import VirtualLoop
 from nfcbridge.server.oversight import Oversight
 from nfcbridge.trace import Header
+from nfcbridge.trace.origin import at, given_time
 
 DEV_PASSWORD: Final = "operator"  # noqa: S105 - of `serve --dev`, and no secret
 OPERATOR: Final = "operator"
@@ -54,8 +56,8 @@ class Core(Protocol):
     def cancel(self) -> None:
         """Nobody waits for that answer any more."""
 
-    def answer_is_over(self) -> None:
-        """The last answer was read, or will not be read any more."""
+    def answer_is_over(self, *, read: bool = True) -> None:
+        """The last answer was read, or (not `read`) will not be read any more."""
 
     def close(self) -> None:
         """Free what it has."""
@@ -112,7 +114,7 @@ class AppCore:
             self.loop.settle()
         self._answer = None
 
-    def answer_is_over(self) -> None:
+    def answer_is_over(self, *, read: bool = True) -> None:
         """See `Core.answer_is_over`."""
 
     def close(self) -> None:
@@ -143,11 +145,17 @@ class ChargerCore(AppCore):
         known, clock = read_description(header), _read_clock(header)
         loop = VirtualLoop()
         loop.now = min(clock.charger.began - clock.origin, 0.0)
+
+        def now() -> float:
+            given = given_time()
+            return clock.origin + loop.now if given is None else given
+
+        self._now = now
         try:
             charger_clock = ChargerClock(
                 speed=known.speed,
                 driven=known.driven,
-                monotonic=lambda: clock.origin + loop.now,
+                monotonic=now,
                 wall=lambda: clock.charger.wall,
                 zone=timezone(timedelta(seconds=clock.charger.zone)),
             )
@@ -175,9 +183,10 @@ class ChargerCore(AppCore):
         self.bench.start()
         start()
 
-    def answer_is_over(self) -> None:
+    def answer_is_over(self, *, read: bool = True) -> None:
         """See `Core.answer_is_over`."""
-        self.bench.answer_is_over()
+        with at(self._now()) if read else nullcontext():  # as the emulator does while it records
+            self.bench.answer_is_over()
 
 
 class RecordedCore:
@@ -209,7 +218,7 @@ class RecordedCore:
         """See `Core.cancel`."""
         self._answer = None
 
-    def answer_is_over(self) -> None:
+    def answer_is_over(self, *, read: bool = True) -> None:
         """See `Core.answer_is_over`."""
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Listener, Recorder, TappedCard, TraceOrigin
+from nfcbridge.trace.origin import at
 from nfcbridge.type4 import CardConfig
 
 if TYPE_CHECKING:
@@ -330,9 +331,18 @@ class Emulator:
     def _notify(self, event: told.EmulatorEvent) -> None:
         if self._on_event is not None:
             try:
-                self._on_event(event)
+                with self._time_of(event):
+                    self._on_event(event)
             except Exception:  # noqa: BLE001 a stranger's: it must not take the link or the application with it
                 _log.exception("on_event raised for %s", event)
+
+    def _time_of(self, event: told.EmulatorEvent) -> contextlib.AbstractContextManager[None]:
+        """For what follows from an answer that was read: the time of the frame that read it, as in the trace."""
+        if isinstance(event, told.AnswerSent):
+            for door in self.doors:
+                if door.recorder is not None and door.end.name == event.link:
+                    return at(door.recorder.instant)
+        return contextlib.nullcontext()
 
     def _application_failed(self, problem: str, error: BaseException | None) -> None:
         # Type and place, and not what the exception says: that may be what no event may have in it.

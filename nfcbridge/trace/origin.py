@@ -36,8 +36,13 @@ class TraceClock:
 
     def __call__(self) -> float:
         """The time for an application."""
-        instant = _instant.get()
+        instant = given_time()
         return self._monotonic() - self.began if instant is None else instant
+
+
+def given_time() -> float | None:
+    """What `at` gave; None outside of it."""
+    return _instant.get()
 
 
 @contextmanager

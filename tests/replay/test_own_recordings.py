@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from nfcbridge import NfcTransport, links
+from nfcbridge import NfcTransport, Session, links
 from nfcbridge.cli.charger import SimSettings, open_charger
 from nfcbridge.cli.demo import acts_of, login_state_logout
 from nfcbridge.client.phone import Phone
@@ -199,14 +199,46 @@ def test_times_and_energies_of_a_running_transaction_are_replayed(tmp_path: Path
     assert_equal(path)
 
 
-def test_a_setting_over_nfc_takes_effect_once_its_answer_is_read_in_the_replay_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [True, False])
+def test_a_setting_over_nfc_takes_effect_once_its_answer_is_over_in_the_replay_too(read: bool, tmp_path: Path) -> None:
+    scenario = tmp_path / "charging.toml"
+    scenario.write_text(CHARGING)
     path = tmp_path / "t.jsonl"
     change = {"params": [{"key": "OperatorCurrentLimit_vehicleif", "value": 8}]}
-    with recording(path) as name:
-        visit(name, ("PUT", "/settings", change), ("GET", "/system_state"))
-    lines = lines_of(path)
+    exchange = ExchangeConfig(answer_ttl=0.05)
+    # Read, it is obeyed from the moment of the frame on. Not read, some time after it has expired: nothing else tells
+    # when, so there no hour passes in a second.
+    sim = SimSettings(3600.0 if read else 1.0, scenario)
+    with (
+        recording(path, sim=sim, exchange=exchange) as name,
+        Session(NfcTransport(name), "operator", "operator") as app,
+    ):
+        put = json.dumps(change).encode()
+        if read:
+            assert app.request("PUT", "/settings", put).status_code == 200
+        else:
+            with contextlib.suppress(httpx2.HTTPError):
+                stop_reading(app, put)
+        threading.Event().wait(0.2)
+        states = [app.request("GET", "/settings?params=Power_mon,Energy_mon").json()["result"] for _ in range(3)]
+    assert states[0]["Power_mon"] == pytest.approx(8 * 3 * 0.23)
     assert_equal(path)
-    assert json.dumps(lines[0]["app"]).count("operator") == 1
+
+
+def stop_reading(app: Session, content: bytes) -> None:
+    """Send a change, and leave before its answer is read."""
+    commands = 0
+
+    def lift(_command: bytes, _response: bytes) -> None:
+        nonlocal commands
+        commands += 1
+        if commands == 1:
+            phone.disconnect()
+
+    transport = app._client._transport  # noqa: SLF001 - the phone of this client
+    phone: Any = transport._phone  # type: ignore[attr-defined]  # noqa: SLF001
+    phone._watch = lift  # noqa: SLF001
+    app.request("PUT", "/settings", content)
 
 
 def test_a_password_that_is_not_known_is_asked_for(tmp_path: Path) -> None:
