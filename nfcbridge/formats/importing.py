@@ -112,11 +112,12 @@ def describe_formats() -> str:
     return "\n".join(f"  {each.name:<16}{each.words}" for each in IMPORT_FORMATS.values())
 
 
-def recognise(stream: BinaryIO) -> ImportFormat | None:
+def recognise(stream: BinaryIO, moved: Callable[[], None] = lambda: None) -> ImportFormat | None:
     """The format of a file, which stands at its beginning then; None if it is none of those known.
 
     Args:
         stream: the file, which can be rewound.
+        moved: is called now and then, for whoever shows how far the file was looked through.
     """
     begin = stream.tell()
     try:
@@ -125,6 +126,7 @@ def recognise(stream: BinaryIO) -> ImportFormat | None:
             return found
         stream.seek(begin)
         for text in _windows(stream):
+            moved()
             if (found := detect_text(text)) is not None:
                 return found
         return None
@@ -290,17 +292,20 @@ class OpenSource(Source):
         self.file.close()
 
 
-def read_import(source: Source, name: str | None = None) -> tuple[ImportFormat, Reading]:
+def read_import(
+    source: Source, name: str | None = None, moved: Callable[[], None] = lambda: None
+) -> tuple[ImportFormat, Reading]:
     """Find the format of a file and begin to read it.
 
     Args:
         source: the file.
         name: of the format, where the content is not to decide.
+        moved: see `recognise`.
 
     Raises:
         TraceError: the content is of no known format.
     """
-    chosen = IMPORT_FORMATS[name] if name is not None else recognise(source.stream)
+    chosen = IMPORT_FORMATS[name] if name is not None else recognise(source.stream, moved)
     if chosen is None:
         if source.stream.read(len(OURS)) == OURS:
             raise TraceError("this is a trace of nfcbridge already, which every command reads as it is")

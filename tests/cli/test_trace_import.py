@@ -202,8 +202,9 @@ def test_a_terminal_shows_a_bar_for_what_takes_long(log: Path, monkeypatch: pyte
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("TERM", "xterm-256color")
-    log.write_text(PYSCARD * 2000)
+    log.write_text("no APDU\n" * 50_000 + PYSCARD * 2000)
     assert main(["trace", "import", str(log)]) == ExitCode.DONE
+    assert "looking for the format" in shown.getvalue()
     assert "importing" in shown.getvalue()
 
 

@@ -117,12 +117,13 @@ def import_file(opened: "BinaryIO", target: Path | None, file: str, name: str | 
 
     try:
         source = Source(opened)
-        chosen, reading = read_import(source, name)
+        with Bar(opened, "looking for the format") as bar:
+            chosen, reading = read_import(source, name, bar.move)
     except TraceError as error:
         raise TraceError(f"{file}: {error}") from error
     print_notice(f"{file}: {chosen.words} ({chosen.name}), {reading.header.level}")
     report = LeftOut()
-    entries = sound(reading, report, Bar(opened))
+    entries = sound(reading, report, Bar(opened, "importing"))
     first = next(entries, None)
     if first is None:
         report.tell()
@@ -220,10 +221,12 @@ class Bar:
 
     Args:
         opened: the file that is read.
+        words: what is being done.
     """
 
-    def __init__(self, opened: "BinaryIO") -> None:
+    def __init__(self, opened: "BinaryIO", words: str) -> None:
         self._opened = opened
+        self._words = words
         self._wanted = sys.stderr.isatty()
         self._began = time.monotonic()
         self._bar: Progress | None = None
@@ -242,7 +245,7 @@ class Bar:
             size = self._opened.seek(0, io.SEEK_END)
             self._opened.seek(here)
             self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.add_task("importing", total=size)
+            self._bar.add_task(self._words, total=size)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=self._opened.tell())
 
