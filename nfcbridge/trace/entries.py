@@ -8,10 +8,10 @@ import enum
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Annotated, Any, BinaryIO, Final, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from nfcbridge.errors import TraceError
 
@@ -20,6 +20,13 @@ VERSION: Final = 1
 
 MAX_LINE: Final = 1 << 20
 """Octets of the longest line: the longest APDU takes 131,088 hex digits, the first line far less."""
+
+
+MAX_TIME: Final = 1e10
+"""Seconds that an entry lies from the first line at most, 300 years, so that no sum or scale of times overflows."""
+
+MARK: Final = b"\xef\xbb\xbf"
+"""What some editors and shells put before UTF-8."""
 
 
 class Dir(enum.Enum):
@@ -73,7 +80,7 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class _Line(Struct, gc=False):
-    t: float
+    t: Annotated[float, Meta(ge=-MAX_TIME, le=MAX_TIME)]
     dir: Dir
     hex: str = ""
     on: bool = False
@@ -89,6 +96,9 @@ def parse_header(line: bytes) -> Header:
     Raises:
         TraceError: it is none of ours, or of a later version.
     """
+    if not line:
+        raise TraceError("the file is empty: nothing was recorded into it")
+    line = line.removeprefix(MARK)
     try:
         header = msgspec.json.decode(line, type=Header)
         given = msgspec.json.decode(line)
@@ -148,18 +158,20 @@ class TraceFile:
         self._position = 0
         self._file: BinaryIO = self.path.open("rb")
         try:
-            self.header = parse_header(self._line())
+            self.header = parse_header(self._line(1))
         except TraceError as error:
             self._file.close()
             raise TraceError(f"{self.path}: {error}") from error
 
     def __iter__(self) -> Iterator[Entry]:
         number = 0
-        while line := self._line():
+        while line := self._entry_line(number + 2):
             number += 1
             try:
                 yield parse_entry(line, number)
             except TraceError as error:
+                if not line.strip():  # as people leave them who write traces by hand; it has a number all the same
+                    continue
                 if not line.endswith(b"\n"):  # nothing follows it, and a writer ends each line
                     self.problem = f"{self.path}: line {number + 1} was cut off and is left out"
                     return
@@ -170,11 +182,17 @@ class TraceFile:
         """Octets of the file that were read, for whoever shows progress."""
         return self._position
 
-    def _line(self) -> bytes:
+    def _entry_line(self, line_number: int) -> bytes:
+        try:
+            return self._line(line_number)
+        except TraceError as error:
+            raise TraceError(f"{self.path}: {error}") from error
+
+    def _line(self, line_number: int) -> bytes:
         line = self._file.readline(MAX_LINE)
         self._position += len(line)
         if len(line) == MAX_LINE:
-            raise TraceError(f"{self.path}: a line has more than {MAX_LINE} octets")
+            raise TraceError(f"line {line_number}: it has more than {MAX_LINE} octets, which no frame needs")
         return line
 
     def close(self) -> None:

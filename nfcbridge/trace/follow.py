@@ -45,8 +45,9 @@ class GrowingTrace:
             try:
                 if self.header is None:
                     self.header = parse_header(line)
-                else:
-                    self._number += 1
+                    continue
+                self._number += 1
+                if line.strip():
                     return parse_entry(line, self._number)
             except TraceError as error:
                 raise TraceError(f"{self.path}: {error}") from error

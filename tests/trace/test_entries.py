@@ -6,7 +6,7 @@ import pytest
 
 from nfcbridge.errors import TraceError
 from nfcbridge.trace import Dir, Entry, Header, TraceFile, write_trace
-from nfcbridge.trace.entries import MAX_LINE
+from nfcbridge.trace.entries import MAX_LINE, MAX_TIME
 
 TRACE = (
     '{"nfcbridge_trace": 1, "level": "blocks", "link": "udp:127.0.0.1:54321", "clock": "monotonic", "seed": 5, '
@@ -67,7 +67,7 @@ def test_a_trace_that_fails_while_it_is_written_leaves_what_was_there(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "line 1: this is no trace of nfcbridge"),
+        ("", "the file is empty"),
         ("{}\n", "line 1: this is no trace of nfcbridge"),
         ("[" * 100_000, "line 1: this is no trace of nfcbridge"),
         ('{"nfcbridge_trace": 2}\n', "line 1: a trace of version 2"),
@@ -76,7 +76,10 @@ def test_a_trace_that_fails_while_it_is_written_leaves_what_was_there(tmp_path: 
         ('{"nfcbridge_trace": 1}\n{"t": 0, "dir": "reader"}\n', "line 2: a frame has octets"),
         ('{"nfcbridge_trace": 1}\n{"t": 0, "dir": "field", "hex": "00"}\n', "line 2: a frame has octets"),
         ('{"nfcbridge_trace": 1}\n{"t": 0, "dir": "phone", "hex": "00"}\n', "line 2: "),
-        ('{"nfcbridge_trace": 1}\n' + " " * MAX_LINE + "\n", "a line has more than"),
+        ('{"nfcbridge_trace": 1}\n' + " " * MAX_LINE + "\n", "line 2: it has more than"),
+        (" " * MAX_LINE, "line 1: it has more than"),
+        ('{"nfcbridge_trace": 1}\n{"t": 10000000001, "dir": "reader", "hex": "00"}\n', "line 2: .*<= 10000000000"),
+        ('{"nfcbridge_trace": 1}\n{"t": -10000000001, "dir": "reader", "hex": "00"}\n', "line 2: .*>= -10000000000"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
@@ -84,4 +87,31 @@ def test_what_is_no_trace_is_refused_with_its_line(tmp_path: Path, text: str, wo
     path.write_text(text)
     with pytest.raises(TraceError, match=words) as caught, TraceFile(path) as trace:
         list(trace)
-    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).count(str(path)) == 1
+
+
+def test_times_may_be_far_from_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"nfcbridge_trace": 1}\n'
+        f'{{"t": {-MAX_TIME}, "dir": "reader", "hex": "00"}}\n'
+        f'{{"t": {MAX_TIME}, "dir": "reader", "hex": "00"}}\n'
+    )
+    with TraceFile(path) as trace:
+        assert [entry.t for entry in trace] == [-MAX_TIME, MAX_TIME]
+
+
+def test_empty_lines_are_no_entries_and_have_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"nfcbridge_trace": 1}\n\n{"t": 1, "dir": "reader", "hex": "00"}\n \r\n\n')
+    with TraceFile(path) as trace:
+        assert list(trace) == [Entry(1.0, Dir.READER, b"\x00", number=2)]
+        assert trace.problem == ""
+
+
+def test_a_mark_of_the_encoding_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(TRACE, encoding="utf-8-sig")
+    with TraceFile(path) as trace:
+        assert list(trace) == ENTRIES

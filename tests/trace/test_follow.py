@@ -49,6 +49,16 @@ def test_a_line_may_come_in_parts(path: Path) -> None:
         assert trace.read() == TRACE[0]
 
 
+def test_empty_lines_are_passed_over(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\n" + LINES[0])
+    with GrowingTrace(path) as trace:
+        first = trace.read()
+        assert first is not None
+        assert (first.octets, first.number) == (TRACE[0].octets, 2)
+        assert trace.read() is None
+
+
 def test_a_broken_line_is_told_with_its_file_and_number(path: Path) -> None:
     with path.open("ab") as file:
         file.write(LINES[0] + b"no entry\n")
