@@ -373,7 +373,8 @@ def stays_on_this_machine(link: str) -> bool:
     type=Duration(0.1, MAX_ANSWER_TTL),
     default="10s",
     show_default=True,
-    help="How long an answer that nobody reads stays in the file.",
+    help="How long an answer that nobody reads stays in the file. `nfcbridge request` counts on 8s when it has lost "
+    "the tag: below it may take a request for lost that was executed, and send it again.",
 )
 @click.option(
     "--pipelining",

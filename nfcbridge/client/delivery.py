@@ -29,7 +29,8 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing, however often (RFC 9110, 9.2.1)."""
 
 ANSWER_KEPT: Final = 8.0
-"""Seconds for which a card of ours surely still has the answer to a committed request: it keeps it for 10."""
+"""Seconds for which a card of ours surely still has the answer to a committed request: it keeps it for 10, unless it
+was told to keep it shorter (`serve --answer-ttl`) or was started anew, of which it tells nobody."""
 
 PAUSE_FIRST: Final = 0.02
 """Seconds before the tag is looked for again; a link that is torn at once each time must not be a busy loop."""
