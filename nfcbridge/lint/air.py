@@ -12,6 +12,7 @@ from nfcbridge import airtime
 from nfcbridge.isodep.ats import MAX_FWI, waiting_time
 from nfcbridge.isodep.blocks import WTXM_MASK
 from nfcbridge.lint.facts import AtsTime, NumberWrong, Question, Reply, WakeUpMissed
+from nfcbridge.trace.apdus import ats_of
 from nfcbridge.trace.entries import Header
 from nfcbridge.trace.seen import ActivationSeen, BlockKind, BlockSeen, FieldSeen, Seen
 
@@ -51,6 +52,7 @@ class Air:
         self.real_times = has_real_times(header)
         self.card_side = not header.source.endswith(READERS) and not header.source.startswith(IMPORTED)
         self.activation: ActivationSeen | None = None
+        self._ats = ats_of(header)  # what the driver of a reader device sends by itself, and drops RATS with it
         self._deselect: BlockSeen | None = None
         self._rats: BlockSeen | None = None
         self._lost = False  # the field is gone
@@ -159,7 +161,7 @@ class Air:
         return max(block.t - question.t - block.air - question.air, 0.0)
 
     def _patience(self) -> float | None:
-        ats = self.activation.ats if self.activation is not None else None
+        ats = self.activation.ats if self.activation is not None else self._ats
         if ats is None:
             return None
         return min(ats.fwt * max(self._wtxm, 1), waiting_time(MAX_FWI))

@@ -132,7 +132,7 @@ class LengthRead(Seen, frozen=True):
         apdu: that had its last octet.
         nlen: it.
         first: it was the first time after the activation.
-        count: how often it was read in this activation since a request was written whose answer was not read yet.
+        count: how often it was read since a request was written whose answer was not read yet.
     """
 
     apdu: ApduSeen

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from nfcbridge.errors import BlockError, CommandError
-from nfcbridge.isodep import Ats
+from nfcbridge.errors import CommandError
 from nfcbridge.isodep.ats import OUR_HISTORICAL
 from nfcbridge.lint.container import MAX_CC, NDEF_TAG, Container, parse_container
 from nfcbridge.lint.facts import (
@@ -23,6 +22,7 @@ from nfcbridge.lint.facts import (
     WrittenAgain,
 )
 from nfcbridge.lint.write import MAX_FILE, NLEN_SIZE, Write
+from nfcbridge.trace.apdus import ats_of
 from nfcbridge.trace.entries import Header
 from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockKind, BlockSeen, FieldSeen, MessageSeen, Seen
 from nfcbridge.type4.apdu import MAX_SHORT_NE, SW, CommandAPDU, Ins
@@ -45,7 +45,7 @@ class Outstanding:
         apdu: the same.
         looked: octets of the file were read since.
         length_read: NLEN was.
-        counted: how often that was in this activation.
+        counted: how often that was.
         told: another finding has told already why its answer is not read.
         same_activation: nothing came between since.
         again: it was told that a write came over it.
@@ -132,7 +132,6 @@ class Tag:
         self._begin_activation()
         if self._outstanding is not None:
             self._outstanding.same_activation = False
-            self._outstanding.counted = 0
 
     def _give_up(self, reason: str) -> Iterator[Seen]:
         write, self._write = self._write, None
@@ -332,8 +331,5 @@ _KINDS: Final[dict[int, Kind]] = {
 
 def knows_ours(header: Header) -> bool:
     """Whether the first line tells that the card is one of ours."""
-    text = header.card.get("ats")
-    try:
-        return isinstance(text, str) and Ats.parse(bytes.fromhex(text)).historical == OUR_HISTORICAL
-    except (BlockError, ValueError):
-        return False
+    ats = ats_of(header)
+    return ats is not None and ats.historical == OUR_HISTORICAL

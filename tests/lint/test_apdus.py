@@ -151,6 +151,14 @@ def test_a_command_that_nobody_answers_before_the_next_one_is_told() -> None:
     assert rules(APDUS, *DETECTED, "> 00B0000002", *IDLE_READ) == ["NB211"]
 
 
+@pytest.mark.parametrize("between", [(), DETECTED])
+def test_the_third_look_for_one_answer_is_polling_and_is_told_once(between: tuple[str, ...]) -> None:
+    looks = (*IDLE_READ, *between) * 4
+    assert rules(APDUS, *DETECTED, *IDLE_READ, *write(GET), *between, *looks, *take(TOKEN)) == ["NB206"]
+    two = (*IDLE_READ, *between)
+    assert rules(APDUS, *DETECTED, *IDLE_READ, *write(GET), *between, *two, *take(TOKEN)) == []
+
+
 def test_an_answer_may_be_read_again_after_an_activation_and_not_before() -> None:
     once = (*DETECTED, *IDLE_READ, *exchange(GET, TOKEN))
     assert rules(APDUS, *once, *take(TOKEN), *take(TOKEN)) == ["NB212"]

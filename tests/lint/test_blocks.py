@@ -112,6 +112,14 @@ def test_on_the_cards_side_time_runs_from_the_first_frame_that_was_not_answered(
     assert [rule for rule in rules(header, *ACTIVATED, *trace) if rule == "NB601"] == found
 
 
+@pytest.mark.parametrize(("ats", "found"), [({}, []), ({"ats": "0578808002"}, ["NB601"])])
+def test_where_the_driver_answers_rats_the_first_line_tells_how_long_the_card_may_take(
+    ats: dict[str, str], found: list[str]
+) -> None:
+    header = Header(level="blocks", card=ats)
+    assert rules(header, "+", f"> 02{SELECT}", "< 029000", step=0.082) == found
+
+
 @pytest.mark.parametrize("frame", ["60", "D011", f"03{SELECT}"])
 def test_a_card_is_not_slow_after_what_it_need_not_answer_or_nobody_waits_for(frame: str) -> None:
     trace = [f"> 02{SELECT}", "< 029000", f"> {frame}"]

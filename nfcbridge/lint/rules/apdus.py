@@ -14,7 +14,7 @@ from nfcbridge.type4.apdu import HEADER_SIZE, MAX_SHORT_NE, SW
 from nfcbridge.type4.cc import NDEF_AID
 
 POLLS: Final = 3
-"""NLEN reads for one answer, in one activation, that are polling: two can be care."""
+"""NLEN reads for one answer that are polling: two can be care, or a new activation."""
 
 _SELECTED: Final = frozenset({File.APPLICATION, File.CC, File.NDEF})
 _TOLD_ELSEWHERE: Final = frozenset({SW.OK, SW.NOT_NOW, SW.NO_SPACE})
@@ -118,7 +118,7 @@ def needless_reselect(command: Command, _known: Known) -> Iterator[Hit]:
     mend="Let the card hold its response to the write (S(WTX)) until the answer is there, or wait between looks.",
 )
 def nlen_polled(fact: LengthRead, known: Known) -> Iterator[Hit]:
-    """The third look of an activation."""
+    """The third look, whatever activations lie between."""
     if fact.count == POLLS and known.talk.conversing:
         yield Hit(f"NLEN was read {fact.count} times for one answer", (fact.apdu,))
 
