@@ -204,14 +204,14 @@ def exists(link: str) -> bool:
 
 
 def stays_on_this_machine(link: str) -> bool:
-    """Return whether a link's name says that no other machine and no reader device can reach it."""
+    """Return whether a link's name says that no other machine can reach it; a reader device reaches some centimetres."""
     kind, _, rest = link.removeprefix("faulty:").partition(":")
     address = rest.partition("?")[0]
-    if kind == "memory":
+    if kind == "memory" or (kind == "nfc" and not address.startswith("udp")):
         return True
     host = host_of_endpoint(address) if ":" in address else address
-    # Without a host these two take their default, which is on loopback.
-    return kind in {"udp", "vpcd"} and (not host or is_loopback(host))
+    # Without a host these take their default, which is on loopback.
+    return kind in {"udp", "vpcd", "casimir"} and (not host or is_loopback(host))
 
 
 @click.command(short_help=COMMANDS["serve"].sentence)

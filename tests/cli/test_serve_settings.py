@@ -183,7 +183,7 @@ def test_a_trace_may_be_a_file_that_can_only_be_written(
 
 def test_a_link_that_does_not_exist_is_no_matter_of_passwords(started: list[ServeSettings]) -> None:
     # Opening it tells what exists.
-    assert main(["serve", "--dev", "--link", "nfc"]) == ExitCode.DONE
+    assert main(["serve", "--dev", "--link", "nothing"]) == ExitCode.DONE
     assert started
 
 
@@ -191,6 +191,10 @@ def test_a_link_that_does_not_exist_is_no_matter_of_passwords(started: list[Serv
     ("link", "stays"),
     [
         ("memory:a", True),
+        ("casimir:127.0.0.1:7001", True),
+        ("casimir:192.168.1.2:7001", False),
+        ("nfc:tty:USB0:pn532?picc", True),
+        ("nfc:udp:192.168.1.2:54321", False),
         ("udp:127.0.0.1:54321", True),
         ("udp:", True),
         ("udp", True),
