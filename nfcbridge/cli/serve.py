@@ -204,10 +204,12 @@ def exists(link: str) -> bool:
 
 
 def stays_on_this_machine(link: str) -> bool:
-    """Return whether a link's name says that no other machine can reach it; a reader device reaches some centimetres."""
+    """Return whether a link's name says that no other machine can reach it; a reader reaches some centimetres."""
     kind, _, rest = link.removeprefix("faulty:").partition(":")
     address = rest.partition("?")[0]
     if kind == "memory" or (kind == "nfc" and not address.startswith("udp")):
+        return True
+    if kind == "casimir" and address.startswith("/"):  # a Unix socket
         return True
     host = host_of_endpoint(address) if ":" in address else address
     # Without a host these take their default, which is on loopback.
