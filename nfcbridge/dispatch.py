@@ -91,7 +91,7 @@ def parse_target(target: str, base_path: str = "") -> Target:
     raw_path, _, query = target.partition("?")
     path = unquote(raw_path)
     # Decoded first: %2e is a dot, and %2f a slash, to whoever decodes after us.
-    if "/." in path and not _DOT_SEGMENTS.isdisjoint(path.replace("\\", "/").split("/")):
+    if ("/." in path or "\\." in path) and not _DOT_SEGMENTS.isdisjoint(path.replace("\\", "/").split("/")):
         raise RequestError("the path has a dot segment in it", status=400)
     if base_path and raw_path != base_path and not raw_path.startswith(f"{base_path}/"):
         path = base_path + path

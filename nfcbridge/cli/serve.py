@@ -204,7 +204,7 @@ def exists(link: str) -> bool:
 
 
 def stays_on_this_machine(link: str) -> bool:
-    """Return whether a link's name says that no other machine can reach it; a reader reaches some centimetres."""
+    """Return whether a link's name says that no other machine can reach it; a reader device reaches centimetres."""
     kind, _, rest = link.removeprefix("faulty:").partition(":")
     address = rest.partition("?")[0]
     if kind == "memory" or (kind == "nfc" and not address.startswith("udp")):

@@ -7,6 +7,7 @@ phone was elsewhere, the next request logs in again.
 import contextlib
 import threading
 import time
+import weakref
 from types import TracebackType
 from typing import Self
 
@@ -65,9 +66,10 @@ class Session:
         """
         response = self._run(self._credentials.log_in())
         if self._credentials.session_id is not None and self._keep_alive is not None and self._keeper is None:
-            self._keeper = threading.Thread(
-                target=self._keep, args=(self._keep_alive,), name="nfcbridge-session", daemon=True
-            )
+            # Not the session itself: one that nobody has any more, and nobody closed, is to end, and the thread too.
+            arguments = (weakref.ref(self), self._over, self._keep_alive)
+            self._keeper = threading.Thread(target=keep_alive, args=arguments, name="nfcbridge-session", daemon=True)
+            weakref.finalize(self, self._over.set)
             self._keeper.start()
         return response
 
@@ -90,7 +92,7 @@ class Session:
         """Free the transport, without a logout."""
         self._over.set()
         self._client.close()
-        if self._keeper is not None:
+        if self._keeper is not None and self._keeper is not threading.current_thread():
             self._keeper.join()
 
     def _run(self, exchange: Exchange) -> httpx2.Response:
@@ -104,14 +106,16 @@ class Session:
                 response: httpx2.Response = end.value
                 return response
 
-    def _keep(self, interval: float) -> None:
-        """Send a request whenever there was none for so long, until the session is closed."""
-        while not self._over.wait(max(0.0, self._used_at + interval - time.monotonic())):
-            if time.monotonic() >= self._used_at + interval:
-                self._used_at = time.monotonic()  # also if it fails: the phone is elsewhere, and is not called at once
-                if self._credentials.session_id is not None:
-                    with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):  # the next request logs in again
-                        self._run(self._credentials.ask("GET", KEEP_ALIVE_PATH, None, KEEP_ALIVE_TIMEOUT))
+    def keep(self, interval: float) -> float:
+        """Send a request that says nothing if there was none for so long; return the seconds until the next look."""
+        left = self._used_at + interval - time.monotonic()
+        if left > 0:
+            return left
+        self._used_at = time.monotonic()  # also if it fails: the phone is elsewhere, and is not called at once
+        if self._credentials.session_id is not None:
+            with contextlib.suppress(httpx2.HTTPError, NfcBridgeError):  # the next request logs in again
+                self._run(self._credentials.ask("GET", KEEP_ALIVE_PATH, None, KEEP_ALIVE_TIMEOUT))
+        return interval
 
     def __enter__(self) -> Self:
         try:
@@ -132,6 +136,17 @@ class Session:
                     self.logout()
         finally:
             self.close()
+
+
+def keep_alive(session: "weakref.ref[Session]", over: threading.Event, interval: float) -> None:
+    """Keep a session alive, until it is closed or nobody has it any more; the work of a thread."""
+    left = interval
+    while not over.wait(left):
+        kept = session()
+        if kept is None:
+            return
+        left = kept.keep(interval)
+        del kept  # or it would be had while the thread waits
 
 
 class AsyncSession:

@@ -1,7 +1,9 @@
 """A session that lasts: kept alive, and opened again when it ended all the same."""
 
 import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import anyio
@@ -10,7 +12,7 @@ import httpx2
 import pytest
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
-from nfcbridge.client.session import AsyncSession, Session
+from nfcbridge.client.session import AsyncSession, Session, keep_alive
 from nfcbridge.client.transport import NfcTransport
 from nfcbridge.server.emulator import Emulator
 
@@ -97,30 +99,44 @@ def test_a_session_is_kept_alive_while_nobody_asks(*, fails: bool) -> None:
     assert charger.asked[-1] == "POST /logout"
 
 
-def test_nothing_is_kept_alive_after_a_logout_or_without_being_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def keepers() -> int:
+    return sum(thread.name == "nfcbridge-session" for thread in threading.enumerate())
+
+
+def test_without_being_asked_to_nothing_is_kept_alive() -> None:
+    before = keepers()
+    with Session(Charger().transport(), "operator", "x", keep_alive=None):
+        assert keepers() == before
+
+
+def test_a_session_that_logged_out_or_was_used_just_now_is_not_kept_alive() -> None:
     charger = Charger()
-    with Session(charger.transport(), "operator", "x", keep_alive=None):
-        assert not any("nfcbridge-session" in thread.name for thread in threading.enumerate())
-    asked = len(charger.asked)
-    waits: list[float] = []
-    rounds = threading.Event()
-    session = Session(charger.transport(), "operator", "x", keep_alive=0.0)
-
-    def wait(seconds: float) -> bool:
-        waits.append(seconds)
-        if len(waits) > 3:
-            rounds.set()
-            return True
-        return False
-
-    monkeypatch.setattr(session._over, "wait", wait)  # noqa: SLF001 - the keeper's clock
+    session = Session(charger.transport(), "operator", "x", keep_alive=60.0)
     session.login()
+    asked = len(charger.asked)
+    assert 0 < session.keep(60.0) <= 60.0
     session.logout()
-    assert rounds.wait(10)
+    assert session.keep(0.0) == 0.0
+    assert charger.asked[asked:] == ["POST /logout"]
     session.close()
-    assert [path for path in charger.asked[asked:] if path != "GET /transactions/active"] == [
-        "GET /login", "POST /login", "POST /logout"
-    ]  # fmt: skip
+
+
+def test_a_session_that_nobody_has_any_more_takes_its_thread_with_it() -> None:
+    before = keepers()
+    session = Session(Charger().transport(), "operator", "x")
+    session.login()
+    (keeper,) = [thread for thread in threading.enumerate() if thread.name == "nfcbridge-session"][before:]
+    del session
+    gc.collect()
+    keeper.join(10)
+    assert not keeper.is_alive()
+
+
+def test_a_keeper_that_wakes_up_to_nobody_ends() -> None:
+    class Gone:
+        """Something that is gone at once."""
+
+    keep_alive(weakref.ref(Gone()), threading.Event(), 0.0)  # type: ignore[arg-type]
 
 
 def test_an_asynchronous_session_is_kept_alive_and_opened_again() -> None:
