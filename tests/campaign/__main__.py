@@ -1,5 +1,6 @@
 """`python -m tests.campaign --seeds 10000`: the campaign by hand."""
 
+import logging
 import sys
 import time
 from collections import Counter
@@ -54,4 +55,5 @@ def main(seeds: int, first: int, *, keeping: bool) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("nfcbridge").setLevel(logging.ERROR)  # what is sent again is told each time
     main()
