@@ -451,6 +451,18 @@ def test_a_wait_for_a_reader_that_is_gone_ends_with_close(board: FakePn532, end:
     timer.join()
 
 
+def test_a_device_that_fails_while_the_link_is_closed_is_a_closed_link(
+    end: NfcCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_timeout: float) -> bool:
+        end.close()
+        raise OSError
+
+    monkeypatch.setattr(end._chip, "wait", fail)  # noqa: SLF001
+    with pytest.raises(LinkClosedError):
+        end.receive(PATIENCE)
+
+
 def test_a_card_is_looked_for_while_nobody_is_there(board: FakePn532, end: NfcCard, phone: Phone) -> None:
     from tests.links.nfc.air import AirCard
 

@@ -335,6 +335,10 @@ def test_a_driver_that_answers_rats_itself_gets_the_ats_and_small_frames(
     assert receive(end) == Frame(RATS)
     assert receive(end) == FieldOff()
     assert chip.take() == (What.FAULT, b"")
+    driver.said = [nfc.clf.LocalTarget("106A", tt4_cmd=bytearray(RATS))]
+    assert chip.wait(0)
+    assert chip.wait(0)  # it stays to be taken
+    assert chip.take() == (What.SELECTED, RATS)
 
 
 def test_a_later_nfcpy_without_its_own_initialisation_is_used_by_what_it_has(board: FakePn532) -> None:

@@ -156,6 +156,15 @@ def test_an_unplugged_reader_is_told_and_opened_again(board: FakePn532, reader: 
         reader.field_off()
 
 
+def test_a_field_that_cannot_be_switched_off_any_more_is_off(board: FakePn532, reader: NfcReader) -> None:
+    AirCard(board.chip, SEVEN)
+    reader.activate(PATIENCE)
+    board.pull()
+    reader.field_off()
+    with pytest.raises(FieldLostError):
+        reader.transceive(SELECT, 0)
+
+
 def test_a_whole_emulator_in_the_field_is_read(board: FakePn532, reader: NfcReader) -> None:
     card = AirCard(board.chip, IDENTITY)
     transport = NfcTransport(reader)
