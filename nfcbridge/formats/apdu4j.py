@@ -65,10 +65,9 @@ def read(stream: BinaryIO) -> Reading:
         nonlocal clock
         head = line[:PREFIX]
         if ">>" in head and (found := _COMMAND.search(line)) and found.start() < PREFIX:
-            # Behind the data Le may follow, and lengths may have three octets: there are as many at least.
-            least = 4 + int(found["nc"] or 0)
-            octets = least if len(found["hex"].replace(" ", "")) < 2 * least else None
-            return Mark(Dir.READER, clock, found["hex"], octets=octets)
+            # Behind the data Le may follow, and lengths may have three octets.
+            data = int(found["nc"] or 0)
+            return Mark(Dir.READER, clock, found["hex"], least=4 + data + (data > 0))
         if "<<" in head:
             if (found := _RESPONSE.search(line)) and found.start() < PREFIX:
                 clock += _seconds(_TIME.search(line))

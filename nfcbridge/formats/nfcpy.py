@@ -23,10 +23,11 @@ PREFIX: Final = 200
 """Characters within which a frame begins: before it stand time and logger."""
 
 _BLOCK: Final = re.compile(
-    r"(?<![<>])(?P<way>>>>|<<<) (?P<hex>(?:[0-9a-f]{2})+|None)(?P<end> timeout=\S{1,30}| \d{1,6}\.\d{3}s)?\s*$",
+    r"(?<![<>])(?P<way>>>>|<<<) (?P<hex>(?:[0-9a-f]{2})+[0-9a-f]?|None)"
+    r"(?P<end> t[imeout]{0,6}(?:=\S{0,30})?| \d{1,6}\.\d{0,3}s?)?\s*$",
     re.ASCII,
 )
-_APDU: Final = re.compile(r"(?<![<>])(?P<way>>>|<<) (?P<hex>(?:[0-9a-f]{2})+|None)\s*$", re.ASCII)
+_APDU: Final = re.compile(r"(?<![<>])(?P<way>>>|<<) (?P<hex>(?:[0-9a-f]{2})+[0-9a-f]?|None)\s*$", re.ASCII)
 _HEAD: Final = re.compile(
     r"(?<![<>])(?:>> (?:[0-9a-f]{2}){4,}|<< (?:[0-9a-f]{2}){2,}|>>> (?:(?:[0-9a-f]{2})+|None) timeout=\S|"
     r"<<< (?:[0-9a-f]{2})+ \d{1,6}\.\d{3}s)\s*$",

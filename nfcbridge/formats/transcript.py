@@ -27,8 +27,11 @@ MAX_DIGITS: Final = 2 * MAX_OCTETS + 2
 """Digits that are kept of a frame: one octet more than the longest, so that it is seen to be too long."""
 
 _HEX_LINE: Final = re.compile(r"\s*[0-9A-Fa-f]+(?:[ \t]+[0-9A-Fa-f]+)*\s*", re.ASCII)
-_END: Final = re.compile(r"(?: : .*| timeout=\S{1,30}| \d{1,6}\.\d{3}s)\s*$", re.ASCII)
-"""What stands behind octets: words of scriptor, and the times of nfcpy."""
+_END: Final = re.compile(
+    r"(?: : .*|(?: |^)t[imeout]{0,6}(?:=\S{0,30})?|(?: |^)\d{1,6}\.\d{0,3}s?|(?: |^)SW=(?P<sw>[0-9a-fA-F]{4}))\s*$",
+    re.ASCII,
+)
+"""What stands behind octets, or begins there: words of scriptor, times of nfcpy, status words of ykman."""
 
 _PAIRS: Final = re.compile(r"(?:[0-9A-Fa-f]{2}(?: |$)){1,16}", re.ASCII)
 _NO_DIGIT: Final = re.compile(r"[^0-9A-Fa-f]+")
@@ -44,7 +47,9 @@ class Mark(Struct, frozen=True):
         octets: how many there are, where the line tells; None otherwise.
         tail: what follows the octets: a status word that stands elsewhere in the line.
         dump: the octets follow as a hexdump.
+        least: octets that there are at least, where the line tells that.
         unended: the line lacks the words that come after the octets: they were folded with it, or it was cut off.
+        otherwise: what the line is if they do not come, and so is the command before it; empty: it was cut off.
         follows: more octets follow, in a line of their own; one that ends with a space is not the last of them.
     """
 
@@ -55,7 +60,9 @@ class Mark(Struct, frozen=True):
     tail: bytes = b""
     dump: bool = False
     follows: bool = False
+    least: int = 0
     unended: bool = False
+    otherwise: str = ""
 
 
 class Field(Struct, frozen=True):
@@ -66,15 +73,9 @@ class Field(Struct, frozen=True):
 
 
 class Foreign(Struct, frozen=True):
-    """A line with octets that are not ours: why.
-
-    Attributes:
-        words: what it is.
-        takes_command: the command before it belongs to it.
-    """
+    """A line with octets that are not ours: why."""
 
     words: str
-    takes_command: bool = False
 
 
 Found = Mark | Field | Foreign
@@ -88,19 +89,29 @@ class _Pending:
         self.position = Place(number)
         self._folded = folded or mark.follows or mark.unended
         self._unended = mark.unended
+        self._ended = False
+        self._tail = mark.tail
         self._digits = _NO_DIGIT.sub("", mark.text)[:MAX_DIGITS]
 
     def take(self, line: str) -> bool:
         """Whether the line goes on with this frame."""
         wanted = None if self.mark.octets is None else 2 * self.mark.octets - len(self._digits)
-        if wanted is not None and wanted <= 0:
+        if self._ended or (wanted is not None and wanted <= 0):
             return False
         if self.mark.dump:
             digits = dump_digits(line, DUMP_WIDTH if wanted is None else min(DUMP_WIDTH, (wanted + 1) // 2))
             self._folded = len(digits) == 2 * DUMP_WIDTH
-        elif (self._folded or wanted is not None) and _HEX_LINE.fullmatch(words := _END.sub("", line)):
+        elif self._folded or wanted is not None or len(self._digits) < 2 * self.mark.least:
+            end = _END.search(line)
+            words = line if end is None else line[: end.start()]
+            if words and _HEX_LINE.fullmatch(words) is None:
+                return False
             digits = _NO_DIGIT.sub("", words)
-            self._unended = self._unended and words == line
+            if end is not None:
+                self._ended, self._unended = True, False
+                self._tail = bytes.fromhex(end["sw"] or "") or self._tail
+                self._digits = (self._digits + digits)[:MAX_DIGITS]
+                return True
             self._folded = len(line) >= FOLDED or self._unended or (self.mark.follows and line.endswith(" "))
         else:
             return False
@@ -111,12 +122,13 @@ class _Pending:
         """The frame, or what is wrong with it."""
         mark, digits = self.mark, self._digits
         if self._unended:
-            return FormatProblem(self.position, "the line was cut off")
+            words = mark.otherwise or "the line was cut off"
+            return FormatProblem(self.position, words, foreign=bool(mark.otherwise))
         if len(digits) % 2:
             return FormatProblem(self.position, "an odd number of hex digits: it was cut off")
-        if mark.octets is not None and len(digits) != 2 * mark.octets:
+        if (mark.octets is not None and len(digits) != 2 * mark.octets) or len(digits) < 2 * mark.least:
             return FormatProblem(self.position, "not as many octets as the line says: it was cut off")
-        octets = bytes.fromhex(digits) + mark.tail
+        octets = bytes.fromhex(digits) + self._tail
         if mark.dir is Dir.CARD and len(octets) == 0:
             return FormatProblem(self.position, "no response came")
         return Frame(self.position, mark.t, mark.dir, octets)
@@ -164,7 +176,7 @@ def transcribe(
         if isinstance(found, Mark):
             pending = _Pending(number, found, folded=len(line) >= FOLDED)
             continue
-        if held is not None and not (isinstance(found, Foreign) and found.takes_command):
+        if held is not None:
             yield held
         held = None
         if isinstance(found, Field):
@@ -182,6 +194,8 @@ def _settle(
     item: Frame | FormatProblem, held: Frame | None, *, pairs: bool
 ) -> tuple[Frame | None, list[Frame | FormatProblem]]:
     """What is to be held now, and what is to be given: a command waits for what comes next."""
+    if isinstance(item, FormatProblem) and item.foreign:
+        return None, [item]  # and its command with it
     before: list[Frame | FormatProblem] = [] if held is None else [held]
     if isinstance(item, Frame) and item.dir is Dir.READER:
         return item, before

@@ -15,15 +15,15 @@ from typing import BinaryIO, Final
 
 from nfcbridge.formats.found import Reading, make_reading
 from nfcbridge.formats.stamps import WALL_CLOCK, find_time
-from nfcbridge.formats.transcript import Foreign, Found, Mark, transcribe
+from nfcbridge.formats.transcript import Found, Mark, transcribe
 from nfcbridge.trace import Dir
 
 PREFIX: Final = 200
 """Characters within which a frame begins: before it stand time and logger."""
 
-_SEND: Final = re.compile(r"\bSEND: ((?:[0-9a-fA-F]{2} ?)+)$", re.ASCII)
+_SEND: Final = re.compile(r"\bSEND: ((?:[0-9a-fA-F]{2} ?)+[0-9a-fA-F]?)$", re.ASCII)
 _RECV: Final = re.compile(r"\bRECV: ((?:[0-9a-fA-F]{2})*) SW=([0-9a-fA-F]{4})\s*$", re.ASCII)
-_SHORT: Final = re.compile(r"\bRECV: ((?:[0-9a-fA-F]{2})*)\s*$", re.ASCII)
+_SHORT: Final = re.compile(r"\bRECV: ((?:[0-9a-fA-F]{2})*[0-9a-fA-F]?)\s*$", re.ASCII)
 _PRINTED: Final = re.compile(r"RECV \(SW=([0-9A-F]{4})\)(:?)\s*$", re.ASCII)
 _HEAD: Final = re.compile(r"\b(?:RECV: (?:[0-9a-fA-F]{2})* SW=[0-9a-fA-F]{4}\b|RECV \(SW=[0-9A-F]{4}\))", re.ASCII)
 
@@ -46,7 +46,10 @@ def read(stream: BinaryIO) -> Reading:
             return Mark(Dir.CARD, find_time(line, plain_milliseconds=True), found[1], tail=bytes.fromhex(found[2]))
         if found := _PRINTED.match(line):
             return Mark(Dir.CARD, None, tail=bytes.fromhex(found[1]), dump=bool(found[2]))
-        return Foreign("a packet of USB HID, not of a card", takes_command=True) if _SHORT.search(line) else None
+        if found := _SHORT.search(line):
+            t = find_time(line, plain_milliseconds=True)
+            return Mark(Dir.CARD, t, found[1], unended=True, otherwise="a packet of USB HID, not of a card")
+        return None
 
     return make_reading(
         transcribe(stream, recognise), source="ykman or fido2", level="apdus", clock=WALL_CLOCK, pcsc=True

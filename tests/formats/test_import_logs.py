@@ -47,6 +47,37 @@ def test_a_line_that_a_terminal_folded_is_put_together() -> None:
         assert read_shown(f"> {SELECT}\n< 90 00\n{folded}\n<  [] 90 00\n", "pyscard")[2:] == [LONG_SHOWN, "<9000"]
 
 
+COUNT = bytes(range(60)).hex()
+
+FOLDED = [
+    (f"00000012 APDU: {LONG} ", "00000020 SW: 90 00 ", [LONG_SHOWN, "<9000"]),
+    (
+        f"P:1 x A>> T=1 (4+0060) 00D60000 3C {COUNT.upper()}",
+        "A<< (0000+2) (15ms) 9000",
+        [f">00d600003c{COUNT}", "<9000"],
+    ),
+    (f"TRAFFIC 15:06:23.267 [ykman.pcsc] SEND: {COUNT}", "15:06:23 RECV: 01 SW=9000", [f">{COUNT}", "<019000"]),
+    (f"DEBUG:nfc.tag.tt4:>> 00d60000{COUNT}", "DEBUG:nfc.tag.tt4:<< 9000", [f">00d60000{COUNT}", "<9000"]),
+    (f"DEBUG:nfc.clf:>>> 02{COUNT} timeout=0.08095339233038348", "nfc.clf:<<< 02 0.001s", [f">02{COUNT}", "<02"]),
+    (f"  > {LONG}"[2:], "<  [] 90 00", [LONG_SHOWN, "<9000"]),
+]
+
+
+@pytest.mark.parametrize("width", range(60, 100))
+@pytest.mark.parametrize(("line", "answer", "shown"), FOLDED, ids=["pcscd", "apdu4j", "ykman", "tt4", "clf", "pyscard"])
+def test_every_log_may_be_folded_anywhere(line: str, answer: str, shown: list[str], width: int) -> None:
+    folded = [line[at : at + width] for at in range(0, len(line), width)]
+    assert read_shown("\n".join([*folded, answer, ""])) == shown
+
+
+@pytest.mark.parametrize("width", [60, 61, 80, 170])
+def test_a_status_word_may_be_folded_away_from_its_data(width: int) -> None:
+    line = f"TRAFFIC 15:06:23.267 [ykman.pcsc] RECV: {COUNT} SW=6282"
+    folded = "\n".join(line[at : at + width] for at in range(0, len(line), width))
+    shown = read_shown(f"SEND: 00b0000000\nRECV:  SW=9000\nSEND: 00b0000000\n{folded}\n")
+    assert shown == [">00b0000000", "<9000", ">00b0000000", f"<{COUNT}6282"]
+
+
 def test_hex_of_others_behind_a_short_line_is_not_put_to_it() -> None:
     assert read_shown(f"> {SELECT}\nDEADBEEF\n< 90 00\n") == [SELECTED, "<9000"]
 
