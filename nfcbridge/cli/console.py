@@ -151,6 +151,7 @@ _WORDS: Final[dict[type, Callable[..., str]]] = {
     told.AnswerUnread: lambda event: (
         f"answer {event.number}: expired, " + ("read in part" if event.partly else "nobody read it")
     ),
+    told.CardRead: lambda event: f"card read, UID of {event.octets} octets: {event.outcome}",
     told.Refused: lambda event: f"refused (pipelining, {event.count}): {event.reason}; {event.remedy}",
     told.Warned: lambda event: f"warning: {event.reason}; {event.remedy}",
     told.RuleBroken: lambda event: (

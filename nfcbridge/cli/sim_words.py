@@ -123,5 +123,6 @@ _WORDS: Final[dict[str, Callable[[dict[str, Any]], Line]]] = {
     "phone_arrived": lambda event: ("phone", f"arrived at {event['link']}"),
     "request_received": lambda event: ("phone", f"wrote request {event['number']}"),
     "answer_sent": lambda event: ("phone", f"read answer {event['number']}: {event['status']}"),
+    "card_read": lambda event: ("card", f"held to {event['link']}: {event['outcome']}"),
     "phone_left": lambda event: ("phone", f"left {event['link']}"),
 }

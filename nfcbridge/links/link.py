@@ -12,7 +12,7 @@ Ends are blocking and are used by one thread. Only `close` may be called by any 
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -186,6 +186,39 @@ class CardEnd(Protocol):
 
     def close(self) -> None:
         """Free the link. Any thread may call it, more than once; a waiting `receive` raises LinkClosedError at once."""
+
+
+@runtime_checkable
+class CardLooker(Protocol):
+    """A card end at a reader device: between phones it can look for cards. One thread uses it, as the end."""
+
+    def poll_card(self, timeout: float) -> bytes | None:
+        """Look for a card, and be no tag meanwhile; not while a phone is there.
+
+        Args:
+            timeout: seconds; about 20 ms are needed for one look.
+
+        Returns:
+            The UID of a card of type A; None: there is none, or a phone, or the device is gone.
+
+        Raises:
+            LinkClosedError: `close` was called.
+            LinkError: the device failed.
+        """
+
+    def withdraw(self) -> None:
+        """Be no tag until `offer`; a phone that is there loses it, which `receive` does not report."""
+
+    def offer(self) -> None:
+        """Be the tag again."""
+
+
+def looker_of(end: CardEnd) -> CardLooker | None:
+    """Return what looks for cards at this end, through taps around it; None if nothing does."""
+    inner: object = end
+    while inner is not None and not isinstance(inner, CardLooker):
+        inner = getattr(inner, "inner", None)
+    return inner
 
 
 class ReaderEnd(Protocol):

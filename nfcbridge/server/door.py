@@ -6,6 +6,9 @@
     3      a reader that waits for the application          wait for the answer, with looks at the link
     4      nothing                                          wait for the link, with looks at the application
 
+A link at a reader device looks for cards too, in step 4 while no phone is there, if the oversight wants (`card_looks`).
+Where phones are to find no tag such a link stays open and withdraws it; others are closed.
+
 Nothing ends the thread but `close` and a link that was closed by others: a device that fails is tried again, and after
 a fault of our own the reader meets a new tag.
 """
@@ -23,8 +26,10 @@ from nfcbridge.errors import LinkClosedError, LinkError
 from nfcbridge.framing import Answer
 from nfcbridge.isodep import SendFrame
 from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
+from nfcbridge.links.link import CardLooker, looker_of
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop, PendingAnswer
+from nfcbridge.server.card_looks import LOOK, CardLooks, is_random
 from nfcbridge.server.collection import Collection
 from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack import events as seen
@@ -47,6 +52,8 @@ REMEDIES: Final = {
     seen.Reason.UNREAD: "read the answer before writing the next request (or serve with --pipelining replace)",
 }
 CLOSE_AND_CONNECT: Final = "the app must close() and connect() before it reads, or use IsoDep"
+
+UID_IS_RANDOM: Final = "ignored, the UID is random: a phone that is a card, or a card that hides its own"
 
 _log: Final = logging.getLogger(__name__)
 
@@ -112,6 +119,8 @@ class Door:
         self.recorder = recorder
         self._oversight = oversight
         self._reopen = reopen
+        self._looker = looker_of(end) if oversight else None
+        self._looks = CardLooks()
         self._collection = collection or Collection()
         self._absent = False
         self._losses = oversight.losses if oversight else 0
@@ -204,10 +213,12 @@ class Door:
                     return
                 timeout = 0.0
         if self._oversight is not None:
-            timeout = LOOK_AT_OVERSIGHT if timeout is None else min(timeout, LOOK_AT_OVERSIGHT)
-            if not self._find_tag(self._oversight):
-                self._closing.wait(timeout)
+            wait = self._obey(
+                self._oversight, LOOK_AT_OVERSIGHT if timeout is None else min(timeout, LOOK_AT_OVERSIGHT)
+            )
+            if wait is None:
                 return
+            timeout = wait
         quiet = self._collection.quiet_in() if self._present and outstanding is None else None
         if quiet is not None:
             timeout = quiet if timeout is None else min(timeout, quiet)
@@ -216,6 +227,31 @@ class Door:
             self._receive(incoming)
         elif quiet is not None and timeout == quiet:
             self._collection.quiet()
+
+    def _obey(self, oversight: Oversight, timeout: float) -> float | None:
+        """Do what the oversight wants of the link.
+
+        Args:
+            oversight: what is asked.
+            timeout: seconds that there are.
+
+        Returns:
+            The seconds for which to wait for the link, or None when that was done, or something else.
+
+        Raises:
+            LinkError: the link cannot be opened again now, or the device failed.
+        """
+        offered = self._find_tag(oversight)
+        if self._looker is not None and oversight.looks_for_cards and not self._present and self._outstanding is None:
+            due_in = self._looks.due_in(time.monotonic())
+            if due_in <= 0:
+                self._look_for_card(self._looker, oversight, offered=offered)
+                return None
+            timeout = min(timeout, due_in)
+        if not offered:
+            self._closing.wait(timeout)
+            return None
+        return timeout
 
     def _find_tag(self, oversight: Oversight) -> bool:
         """Whether the tag is there, after the link was closed or opened as the oversight wants it.
@@ -227,7 +263,14 @@ class Door:
             self._losses = oversight.losses
             if not self._absent:
                 self._lose_field()
-        if oversight.present == self._absent and self._reopen is not None:
+        if oversight.present == self._absent and self._looker is not None:
+            self._absent = not self._absent
+            if self._absent:
+                self._lose_field()
+                self._looker.withdraw()
+            else:
+                self._looker.offer()
+        elif oversight.present == self._absent and self._reopen is not None:
             if self._absent:
                 end = self._reopen()
                 self.end, self._absent = end, False
@@ -238,6 +281,21 @@ class Door:
                 self._lose_field()
                 self.end.close()  # to the other end there is no card at all
         return not self._absent
+
+    def _look_for_card(self, looker: CardLooker, oversight: Oversight, *, offered: bool) -> None:
+        """Look for a card, and tell of one that was not there before.
+
+        Raises:
+            LinkError: the device failed.
+        """
+        uid = looker.poll_card(LOOK)
+        new = self._looks.looked(uid, time.monotonic(), offered=offered)
+        if new is None:
+            return
+        if is_random(new):
+            self._tell(told.CardRead, len(new), UID_IS_RANDOM)
+        else:
+            oversight.card_read(new, lambda outcome: self._tell(told.CardRead, len(new), outcome))
 
     def _lose_field(self) -> None:
         self.end.lose_field()

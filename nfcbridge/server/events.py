@@ -77,6 +77,13 @@ class AnswerUnread(EmulatorEvent, frozen=True):
     partly: bool
 
 
+class CardRead(EmulatorEvent, frozen=True):
+    """A card was held to the reader device. `octets` of its UID, which is not told; `outcome` in words."""
+
+    octets: int
+    outcome: str
+
+
 class Refused(EmulatorEvent, frozen=True):
     """A write was refused, 6985: pipelining. `count`: how often it was, on this link."""
 

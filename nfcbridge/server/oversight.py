@@ -3,6 +3,7 @@
 An emulator has none unless it is given one; a door then asks it at every look, from its own thread.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -25,6 +26,15 @@ class Oversight(Protocol):
 
     def command_received(self) -> None:
         """A phone sent an APDU; presence checks send none."""
+        ...
+
+    @property
+    def looks_for_cards(self) -> bool:
+        """Whether readers that can are to look for cards, between phones."""
+        ...
+
+    def card_read(self, uid: bytes, tell: Callable[[str], None]) -> None:
+        """A card was held to a reader. `tell` is called with what became of it, in words; any thread, or never."""
         ...
 
     def stop(self) -> None:

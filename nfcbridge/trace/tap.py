@@ -25,6 +25,9 @@ class TappedCard:
     Args:
         end: the end that does the work; it is closed with this one.
         recorder: is told; stays open.
+
+    Attributes:
+        inner: the end that does the work.
     """
 
     def __init__(self, end: CardEnd, recorder: Listener) -> None:
@@ -32,12 +35,12 @@ class TappedCard:
         self.level = end.level
         self.max_frame = end.max_frame
         self.link_sends_ats = end.link_sends_ats
-        self._end = end
+        self.inner = end
         self._recorder = recorder
 
     def receive(self, timeout: float | None) -> Incoming | None:
         """See `CardEnd.receive`."""
-        incoming = self._end.receive(timeout)
+        incoming = self.inner.receive(timeout)
         if isinstance(incoming, Frame):
             self._recorder.record_reader(incoming.octets)
         elif incoming is not None:
@@ -47,20 +50,20 @@ class TappedCard:
     def send(self, octets: bytes) -> None:
         """See `CardEnd.send`."""
         self._recorder.record_card(octets)
-        self._end.send(octets)
+        self.inner.send(octets)
 
     def halt(self) -> None:
         """See `CardEnd.halt`."""
-        self._end.halt()
+        self.inner.halt()
 
     def lose_field(self) -> None:
         """See `CardEnd.lose_field`."""
         self._recorder.record_field(on=False)
-        self._end.lose_field()
+        self.inner.lose_field()
 
     def close(self) -> None:
         """See `CardEnd.close`."""
-        self._end.close()
+        self.inner.close()
 
 
 class TappedReader:

@@ -37,6 +37,7 @@ WORDS: list[tuple[EmulatorEvent, str]] = [
         told.AnswerSent(1.0, LINK, 3, 200, 312, core=0.0004, air=0.0451),
         "answer 3: 200, 312 octets, air 45.1 ms, core 0.4 ms",
     ),
+    (told.CardRead(1.0, LINK, 7, "accepted"), "card read, UID of 7 octets: accepted"),
     (told.AnswerUnread(1.0, LINK, 3, partly=False), "answer 3: expired, nobody read it"),
     (told.AnswerUnread(1.0, LINK, 3, partly=True), "answer 3: expired, read in part"),
     (
@@ -64,6 +65,7 @@ NAMES = {
     told.RequestBroken: "request_broken",
     told.AnswerSent: "answer_sent",
     told.AnswerUnread: "answer_unread",
+    told.CardRead: "card_read",
     told.Refused: "refused",
     told.Warned: "warned",
     told.RuleBroken: "rule_broken",

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 import pytest
 
@@ -26,6 +27,8 @@ class Overseer:
         blocks: how many have to cross until the field is lost; 0: it is not.
         heard: released for every APDU.
         stops: how often it heard of the end.
+        looks_for_cards: it wants them.
+        cards: those that were read.
     """
 
     def __init__(self) -> None:
@@ -34,6 +37,12 @@ class Overseer:
         self.blocks = 0
         self.heard = threading.Semaphore(0)
         self.stops = 0
+        self.looks_for_cards = True
+        self.cards: SimpleQueue[bytes] = SimpleQueue()
+
+    def card_read(self, uid: bytes, tell: Callable[[str], None]) -> None:
+        self.cards.put(uid)
+        tell("accepted")
 
     def cut_now(self) -> bool:
         self.blocks -= 1

@@ -1,7 +1,7 @@
 """Between the charge point's card reader and the links on which a phone finds the tag.
 
-    reader state --- present, losses ---> doors (threads of their own)
-    charge point <-- a phone's APDUs ---- doors
+    reader state --- present, losses, looks for cards ---> doors (threads of their own)
+    charge point <-- a phone's APDUs, a card's UID ------- doors
 
 It is the oversight that a server's doors ask (`nfcbridge.server.oversight`).
 """
@@ -13,9 +13,10 @@ from contextlib import suppress
 from typing import Final
 
 from nfcbridge.charger.live import LiveCharger
-from nfcbridge.charger.point.effects import Effect, FaultOrdered, FaultStrikes, ReaderChanged
+from nfcbridge.charger.point.effects import Effect, FaultOrdered, FaultStrikes, PairingChanged, ReaderChanged, TagRead
 from nfcbridge.charger.point.faults import Cut, LoseField
-from nfcbridge.charger.point.inputs import Nfc
+from nfcbridge.charger.point.inputs import Nfc, Swipe
+from nfcbridge.charger.point.reader_states import ReaderState
 
 # Real seconds between two looks whether a phone has sent more, while one does: an exchange has many APDUs, and each
 # that is told costs the event loop as much as the APDU itself.
@@ -32,6 +33,7 @@ class TagSide:
     Attributes:
         present: phones find it.
         losses: how often the field was to be lost so far.
+        looks_for_cards: cards are read now, as `CardReader.reads` has it.
     """
 
     def __init__(self, charger: LiveCharger, stopped: Callable[[], None]) -> None:
@@ -44,7 +46,9 @@ class TagSide:
         self._heard = False  # APDUs that the charge point does not know of
         self._hearing = False  # the loop looks for them
         charger.watch(self._happened)
-        self.present = charger.state().tag_present  # last: it lets happen what a scenario has at its very beginning
+        state = charger.state()  # last: it lets happen what a scenario has at its very beginning
+        self.present = state.tag_present
+        self._reader, self._pairing = state.reader, state.pairing
 
     def start(self) -> None:
         """From now on the running loop is the charge point's."""
@@ -71,9 +75,31 @@ class TagSide:
             with suppress(RuntimeError):  # the loop is closed: nobody wants to know
                 self._loop.call_soon_threadsafe(self._hear)
 
+    @property
+    def looks_for_cards(self) -> bool:
+        """Whether cards are read: not while a phone is served and a minute after it, but for pairing."""
+        if self._reader is ReaderState.SERVING:
+            return self._pairing
+        return self._reader is not ReaderState.OFF
+
+    def card_read(self, uid: bytes, tell: Callable[[str], None]) -> None:
+        """A card was held to a reader; any thread. It counts as a tag of type RFID, by its UID in lower-case hex."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+                self._loop.call_soon_threadsafe(self._swipe, uid.hex(), tell)
+
     def stop(self) -> None:
         """The server stops."""
         self._stopped()
+
+    def _swipe(self, tag: str, tell: Callable[[str], None]) -> None:
+        read: list[TagRead] = []
+        forget = self._charger.watch(lambda effect: read.append(effect) if isinstance(effect, TagRead) else None)
+        try:
+            self._charger.handle(Swipe(tag))
+        finally:
+            forget()
+        tell(read[-1].outcome.value)  # before it there may be one of a scenario, which was due
 
     def _hear(self) -> None:
         if not self._heard:
@@ -87,6 +113,9 @@ class TagSide:
     def _happened(self, effect: Effect) -> None:
         if isinstance(effect, ReaderChanged):
             self.present = effect.tag_present
+            self._reader = effect.state
+        elif isinstance(effect, PairingChanged):
+            self._pairing = effect.enabled
         elif isinstance(effect, FaultStrikes) and isinstance(effect.fault, LoseField):
             self.losses += 1
         elif isinstance(effect, FaultOrdered) and isinstance(effect.fault, Cut):

@@ -5,6 +5,7 @@
     LISTENING   waits for a reader to select the card                the first frame, which is the RATS
     ACTIVE      waits for the next frame                             S(DESELECT), the field, silence without a field
     OWING       waits for our answer to the frame delivered last     `send`; or `receive` with time to wait: silence
+    WITHDRAWN   nothing: it is to be no tag                          `offer`
 
 A chip tells of a field that goes only while it waits for a frame, and not every one does: after LOOK_AT_FIELD of
 silence it is asked. While it listens it says nothing of fields at all: a phone that deselected the tag and did not come
@@ -69,6 +70,11 @@ class State(Enum):
     LISTENING = auto()
     ACTIVE = auto()
     OWING = auto()
+    WITHDRAWN = auto()
+
+
+_NO_READER: Final = frozenset({State.ABSENT, State.LISTENING, State.WITHDRAWN})
+"""Where no reader waits for anything."""
 
 
 @dataclass(slots=True)
@@ -112,7 +118,7 @@ class Outage:
 
 
 class NfcCard:
-    """The card end. It implements `CardEnd`.
+    """The card end. It implements `CardEnd`, and `CardLooker` between phones.
 
     Args:
         name: of the reader.
@@ -143,6 +149,7 @@ class NfcCard:
         self._outage = Outage()
         self._in_use = RLock()  # held while the device is used; reentrant for a signal handler that closes
         self._closing = Event()
+        self._withdrawn = False
         self.opened: Opened | None
         self.opened, self._chip = self._open()
         self.level = Level.APDUS if name.picc else Level.BLOCKS
@@ -156,8 +163,11 @@ class NfcCard:
             check_card(opened.driver, identity, self.name, picc=name.picc)
             chip = make_card_chip(opened.device, opened.transport, opened.driver, identity, picc=name.picc)
             with translated(self.name):
-                chip.prepare()
-                chip.listen()
+                if self._withdrawn:
+                    opened.device.mute()
+                else:
+                    chip.prepare()
+                    chip.listen()
         except BaseException:
             opened.close()
             raise
@@ -173,6 +183,8 @@ class NfcCard:
                 left = None if give_up is None else max(0.0, give_up - time.monotonic())
                 if self._state is State.ABSENT:
                     self._reopen(left)
+                elif self._state is State.WITHDRAWN:
+                    self._closing.wait(left)
                 elif self._state is not State.OWING or timeout is None or timeout > 0:
                     self._wait(left)
                 if left == 0 and not self._reports:
@@ -275,7 +287,7 @@ class NfcCard:
         if len(octets) > most:
             raise LocalProtocolError(f"a frame of {len(octets)} octets: {most} and the CRC fit this link")
         with self._in_use:
-            if self._state in {State.LISTENING, State.ABSENT}:
+            if self._state in _NO_READER:
                 return  # its field is gone
             with self._driving():
                 if self._state is State.ACTIVE:
@@ -317,7 +329,7 @@ class NfcCard:
 
     def _begin_anew(self, *, deselected: bool) -> None:
         with self._in_use:
-            if self._closing.is_set() or self._state in {State.LISTENING, State.ABSENT}:
+            if self._closing.is_set() or self._state in _NO_READER:
                 return
             with self._driving():
                 if self._state is State.ACTIVE:
@@ -325,29 +337,50 @@ class NfcCard:
                 self._listen(deselected=deselected)
 
     def poll_card(self, timeout: float) -> bytes | None:
-        """Look for a card in front of the reader, which is no tag meanwhile. Not while a phone is there.
-
-        Args:
-            timeout: seconds; about 20 ms at least are needed for one look.
-
-        Returns:
-            The UID of a card of type A, None if there is none, or a phone, or no reader.
-
-        Raises:
-            LinkClosedError: `close` was called.
-            LinkError: the device failed.
-        """
+        """See `CardLooker.poll_card`. The simulation of nfcpy, which has phones alone, is not asked."""
         with self._in_use:
             if self._closing.is_set():
                 raise LinkClosedError(f"the link {self.name} was closed")
-            if self._state is not State.LISTENING or self._present:
+            if self._state is State.ABSENT:
+                self._reopen(0.0)
                 return None
+            if self._state not in _NO_READER or self._present or self.opened is None or self.opened.transport is None:
+                return None
+            if self._state is State.LISTENING:
+                with self._driving():
+                    if self._chip.wait(0):
+                        return None  # a phone has come, in this moment
             with self.lend() as opened:
                 return find_card(opened, timeout, self._closing)
 
+    def withdraw(self) -> None:
+        """See `CardLooker.withdraw`."""
+        with self._in_use:
+            if self._closing.is_set() or self._withdrawn:
+                return
+            self._withdrawn = True
+            self._reports.clear()
+            self._present = False
+            self._deselected_at = None
+            if self.opened is not None:
+                with self._driving():
+                    if self._state is not State.OWING:
+                        self._chip.cancel()
+                    self._state = State.WITHDRAWN
+                    self.opened.device.mute()
+
+    def offer(self) -> None:
+        """See `CardLooker.offer`."""
+        with self._in_use:
+            self._withdrawn = False
+            if self._state is State.WITHDRAWN and not self._closing.is_set():
+                with self._driving():
+                    self._chip.prepare()
+                    self._listen()
+
     @contextmanager
     def lend(self) -> Iterator[Opened]:
-        """Give the device to somebody else while it is no tag; it listens again afterwards.
+        """Give the device to somebody else while it is no tag; it is one again afterwards if it was one before.
 
         Raises:
             LinkClosedError: `close` was called.
@@ -359,12 +392,14 @@ class NfcCard:
             if self.opened is None:
                 raise LinkError(self._outage.told)
             with self._driving():
-                self._chip.cancel()
+                if self._state is not State.WITHDRAWN:
+                    self._chip.cancel()
                 self._present = False
                 self._reports.clear()
                 yield self.opened
-                self._chip.prepare()
-                self._listen()
+                if self._state is not State.WITHDRAWN:
+                    self._chip.prepare()
+                    self._listen()
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
@@ -410,7 +445,7 @@ class NfcCard:
 
     def _back(self, opened: Opened, chip: CardChip) -> None:
         self.opened, self._chip = opened, chip
-        self._state = State.LISTENING
+        self._state = State.WITHDRAWN if self._withdrawn else State.LISTENING
         self._deselected_at = None
         self._faults = 0
 

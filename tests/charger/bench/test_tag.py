@@ -10,7 +10,7 @@ import pytest
 from nfcbridge.charger import Role
 from nfcbridge.charger.bench import bench, tag
 from nfcbridge.charger.point.faults import Cut, LoseField
-from nfcbridge.charger.point.inputs import PowerCycle
+from nfcbridge.charger.point.inputs import Nfc, Pair, PowerCycle, Swipe
 from nfcbridge.charger.point.reader_states import ReaderState
 from nfcbridge.charger.settings import NewValue
 from tests.charger.bench.stand import PATIENCE, Stand, Stream
@@ -173,3 +173,64 @@ def test_what_is_set_over_nfc_takes_the_tag_away_once_its_answer_is_over(
         assert finds_tag(stand)
 
     asyncio.run(live(stand, test))
+
+
+def wants_cards(stand: Stand) -> bool:
+    return stand.bench.tag.looks_for_cards
+
+
+def test_cards_are_looked_for_as_the_reader_reads_them(stand: Stand) -> None:
+    charger = stand.controller.charger
+    assert wants_cards(stand)
+    charger.handle(Nfc())
+    assert not wants_cards(stand)  # a phone is served
+    charger.advance(59.9)
+    assert not wants_cards(stand)
+    charger.advance(0.1)
+    assert wants_cards(stand)
+    charger.handle(Nfc())
+    charger.handle(Pair())
+    assert wants_cards(stand)  # which the phone has just asked for
+    charger.handle(Swipe("abcdef12"))
+    assert not wants_cards(stand)
+    charger.handle(PowerCycle())
+    assert not wants_cards(stand)
+    charger.advance(5)
+    assert wants_cards(stand)
+
+
+def test_in_rfid_only_cards_are_looked_for_and_phones_find_nothing(stand: Stand) -> None:
+    charger = stand.controller.charger
+    charger.configure(msgspec.structs.replace(charger.settings, hybrid=False))
+    assert (wants_cards(stand), finds_tag(stand)) == (True, False)
+
+
+def test_a_card_that_a_link_has_read_is_swiped_and_what_became_of_it_told(stand: Stand) -> None:
+    charger = stand.controller.charger
+    outcomes: list[str] = []
+
+    async def test() -> None:
+        uid = bytes.fromhex("ABCDEF12")
+        await asyncio.to_thread(stand.bench.tag.card_read, uid, outcomes.append)
+        await until(lambda: len(outcomes) == 1)
+        charger.handle(Pair())
+        await asyncio.to_thread(stand.bench.tag.card_read, uid, outcomes.append)
+        await until(lambda: len(outcomes) == 2)
+        paired = charger.paired()
+        assert paired is not None
+        assert paired.id == "abcdef12"
+
+    asyncio.run(live(stand, test))
+    assert outcomes == ["rejected", "paired, unknown"]
+
+
+def test_a_card_is_not_read_by_a_charger_that_does_not_run(stand: Stand) -> None:
+    outcomes: list[str] = []
+    stand.bench.tag.card_read(b"\1\2\3\4", outcomes.append)
+
+    async def test() -> None:
+        pass
+
+    asyncio.run(live(stand, test))
+    stand.bench.tag.card_read(b"\1\2\3\4", outcomes.append)
+    assert not outcomes
