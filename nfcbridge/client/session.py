@@ -73,6 +73,11 @@ class Session:
             self._keeper.start()
         return response
 
+    @property
+    def session_id(self) -> str | None:
+        """The id of the open session, None without one. It is as good as the password while it lasts."""
+        return self._credentials.session_id
+
     def request(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
         """Send a request of this session. If the session had ended, it logs in again first and sends it once more.
 
@@ -180,6 +185,11 @@ class AsyncSession:
     async def login(self) -> httpx2.Response:
         """See `Session.login`."""
         return await self._run(self._credentials.log_in())
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of the open session, None without one. It is as good as the password while it lasts."""
+        return self._credentials.session_id
 
     async def request(self, method: str, path: str, content: bytes | None = None) -> httpx2.Response:
         """See `Session.request`."""

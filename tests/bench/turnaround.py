@@ -142,7 +142,7 @@ def run_reader(link: str, blocks: int) -> tuple["array[float]", "array[float]", 
             response = session.request("GET", "/system_state")
             exchanges.append(time.perf_counter() - began)
             began = time.perf_counter()
-            answer = phone.exchange("GET", "/system_state", authorization=session._id)  # noqa: SLF001
+            answer = phone.exchange("GET", "/system_state", authorization=session.session_id)
             bare.append(time.perf_counter() - began)
             if response.status_code != 200 or answer.status != 200:
                 raise SystemExit(f"status {response.status_code}, {answer.status}")

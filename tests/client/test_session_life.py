@@ -64,7 +64,9 @@ def test_a_session_that_ended_is_opened_again_and_the_request_sent_once_more() -
     charger = Charger()
     with Session(charger.transport(), "operator", "x") as session:
         charger.over = True
+        assert session.session_id == "id1"
         assert session.request("POST", "/users", b"{}").status_code == 200
+        assert session.session_id == "id2"
         session.request("GET", "/users")
     assert charger.asked == [
         *("GET /login", "POST /login"),
@@ -146,6 +148,7 @@ def test_an_asynchronous_session_is_kept_alive_and_opened_again() -> None:
         async with AsyncSession(charger.transport(), "operator", "x", keep_alive=0.001) as session:
             assert await anyio.to_thread.run_sync(charger.kept.wait, 10)
             charger.fails = charger.over = True
+            assert session.session_id == "id1"
             assert (await session.request("GET", "/users")).status_code == 200
 
     anyio.run(run)
