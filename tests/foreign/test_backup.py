@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,11 @@ class Hand:
         return True
 
     def command_received(self) -> None:
+        """Of no interest."""
+
+    looks_for_cards = False
+
+    def card_read(self, uid: bytes, tell: Callable[[str], None]) -> None:
         """Of no interest."""
 
     def stop(self) -> None:
