@@ -17,7 +17,7 @@ from nfcbridge.replay.mapping import Mapped
 from nfcbridge.replay.report import Difference, Level, Report
 from nfcbridge.trace import Dir, Header, TraceFile
 from nfcbridge.trace.decoder import Decoder
-from nfcbridge.trace.seen import ExchangeSeen
+from nfcbridge.trace.seen import ApduSeen, ExchangeSeen, MessageSeen, Seen
 
 PATIENCE: Final = 8.0
 """Seconds after which a request is given up, as a card does."""
@@ -46,14 +46,14 @@ def replay_messages(trace: TraceFile, passwords: Mapping[str, str], app: App | N
         replay = MessageReplay(core, passwords)
         for entry in trace:
             frames += entry.dir is Dir.CARD
-            found = [each for each in decoder.receive(entry) if isinstance(each, ExchangeSeen)]
+            found = replay.exchanges(decoder.receive(entry))
             if found and difference is None:
                 exchanges += len(found)
                 difference = replay.first_difference(found)
             if difference is not None:
                 break
         else:
-            found = [each for each in decoder.close() if isinstance(each, ExchangeSeen)]
+            found = replay.exchanges(decoder.close())
             exchanges += len(found)
             difference = replay.first_difference(found)
     finally:
@@ -99,6 +99,20 @@ class MessageReplay:
         self.refused_logins = 0
         self._core = core
         self._mapped = Mapped(passwords)
+        self._written: dict[int, float] = {}  # when the command came that completed a message, by its index
+        self._commanded = 0.0
+
+    def exchanges(self, seen: list[Seen]) -> list[ExchangeSeen]:
+        """The exchanges among what was seen; what else they need is kept."""
+        found = []
+        for each in seen:
+            if isinstance(each, ApduSeen):
+                self._commanded = each.t_command
+            elif isinstance(each, MessageSeen) and each.written:
+                self._written[each.index] = self._commanded
+            elif isinstance(each, ExchangeSeen):
+                found.append(each)
+        return found
 
     def first_difference(self, exchanges: list[ExchangeSeen]) -> Difference | None:
         """Replay these; the first difference ends it."""
@@ -109,7 +123,8 @@ class MessageReplay:
         return None
 
     def _replay(self, exchange: ExchangeSeen) -> Difference | None:
-        self._core.advance(exchange.request.t_end)
+        now = self._written.pop(exchange.request.index, exchange.request.t_end)
+        self._core.advance(now)
         recorded = None if exchange.answer is None else exchange.answer.answer
         request = exchange.request.request
         if request is None:
@@ -117,7 +132,7 @@ class MessageReplay:
         else:
             accepted = recorded is None or recorded.status < FIRST_ERROR
             request = self._mapped.request(request, accepted=accepted)
-            ours = self._ask(exchange.index, request, exchange.request.t_end)
+            ours = self._ask(exchange.index, request, now)
         self._core.answer_is_over()
         if recorded is None:
             return None

@@ -38,7 +38,7 @@ class Bench:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.tag = TagSide(controller.charger, self._feed.close)
         self.room = Room(controller.charger, self._feed, self.tag)
-        self.app: ASGIApp = Disturbed(core, controller.charger, self._feed, self.start)
+        self.app: ASGIApp = Disturbed(core, controller.charger, self._feed, self.start, self.tag.flush)
         controller.charger.watch(self._feed.publish)
 
     def around(self, web: ASGIApp, access: Access | None = None) -> ASGIApp:

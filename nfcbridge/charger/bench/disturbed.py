@@ -37,13 +37,22 @@ class Disturbed:
         charger: has the faults.
         feed: is told of requests.
         start: called when the application starts, in its loop.
+        hear: called before each request: lets the charge point know of the phone that sends it.
     """
 
-    def __init__(self, app: ASGIApp, charger: LiveCharger, feed: Feed, start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        charger: LiveCharger,
+        feed: Feed,
+        start: Callable[[], None],
+        hear: Callable[[], None] = lambda: None,
+    ) -> None:
         self._app = app
         self._charger = charger
         self._feed = feed
         self._start = start
+        self._hear = hear
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live."""
@@ -51,6 +60,7 @@ class Disturbed:
             self._start()
             await self._app(scope, receive, send)
             return
+        self._hear()  # not a moment later, so that a replay, in which nothing takes time, tells the same state
         status, delay = self._charger.faults.take_status(), self._charger.faults.take_delay()
         if not self._feed.listeners and status is None and not delay:
             await self._app(scope, receive, send)

@@ -1,11 +1,15 @@
 """Faults in the interface: each strikes once, and nothing but the interface."""
 
 import asyncio
+import json
 
 import pytest
 
-from nfcbridge.charger import Role
+from nfcbridge.charger import Controller, Role, create_app
+from nfcbridge.charger.bench import Bench
 from nfcbridge.charger.point.faults import Late, Next
+from nfcbridge.dispatch import call_app
+from nfcbridge.framing import Request
 from tests.charger.bench.stand import HOST, JSON, Stand
 
 
@@ -62,3 +66,17 @@ def test_the_control_of_the_simulation_always_works(stand: Stand) -> None:
     stand.controller.charger.handle(Next(500))
     assert stand.ask("GET", "/_sim/state").status == 200
     assert stand.ask("GET", "/v1/login").status == 500
+
+
+def test_the_charge_point_knows_of_the_phone_before_its_request_is_answered() -> None:
+    async def ask() -> object:
+        bench = Bench(controller, create_app(controller))
+        bench.start()
+        bench.tag.command_received()  # tells the loop, which is busy with the request by then
+        session = controller.sessions.open(Role.OPERATOR, controller.clock()).id
+        request = Request("/settings?params=HmiState_mon", "GET", session)
+        answer = await call_app(bench.app, request, base_path="/v1", client="memory:desk")
+        return json.loads(answer.content)["result"]["HmiState_mon"]
+
+    controller = Controller()
+    assert asyncio.run(ask()) == "reading_card"
