@@ -208,6 +208,17 @@ def test_a_terminal_shows_a_bar_for_what_takes_long(log: Path, monkeypatch: pyte
     assert "importing" in shown.getvalue()
 
 
+def test_a_short_file_gets_no_bar(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    assert main(["trace", "import", str(log)]) == ExitCode.DONE
+    assert [line.partition(": ")[0] for line in shown.getvalue().splitlines()] == ["nfcbridge"] * 2
+
+
 def test_help_names_what_can_be_imported() -> None:
     done = subprocess.run([COMMAND, "trace", "import", "--help"], capture_output=True, text=True, check=True)
     for word in (

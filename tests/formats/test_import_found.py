@@ -208,6 +208,10 @@ def test_a_phone_that_is_the_card() -> None:
     assert read_shown(snoop(*records)) == ["on", ">00b0000002", "<00039000", "off"]
 
 
+def test_empty_lines_within_a_log_are_nothing() -> None:
+    assert read_shown(snoop(POLL, READ).replace("\n", "\n\n")) == ["on", ">00b0000002"]
+
+
 def test_times_go_on_in_the_next_log() -> None:
     entries, _ = read_octets((snoop(POLL, READ) + "x\n" + snoop(ANSWER, last=8)).encode())
     assert [(entry.t, entry.octets.hex()) for entry in entries] == [

@@ -122,6 +122,12 @@ def test_a_gzip_file_that_is_broken_is_read_as_far_as_it_goes() -> None:
     assert unpacked.read() == b""
 
 
+def test_what_is_packed_may_come_an_octet_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "HEAD", 1)
+    packed = gzip.compress(PYSCARD.encode())
+    assert Unpacked(io.BytesIO(packed)).read() == PYSCARD.encode()
+
+
 def test_gzip_files_one_behind_another_are_one() -> None:
     packed = gzip.compress(b"> 00 B0 00 00 02\n") + gzip.compress(b"< 00 03 90 00\n") + bytes(512)
     assert read_shown(packed) == [">00b0000002", "<00039000"]
