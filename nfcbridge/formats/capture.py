@@ -21,6 +21,7 @@ from nfcbridge.formats.pcap import InterfaceSeen, Packet, Section, is_capture, r
 from nfcbridge.formats.type_a import TypeA
 from nfcbridge.formats.udp import LINK_TYPES, find_datagram
 from nfcbridge.trace import Dir, Entry, Header
+from nfcbridge.trace.entries import MAX_TIME
 
 LINK_ISO14443: Final = 264
 
@@ -245,7 +246,9 @@ def _our_apdus(stream: BinaryIO, header: Header) -> Iterator[Entry | FormatProbl
 def _number(items: Iterator[Entry | FormatProblem]) -> Iterator[Entry | FormatProblem]:
     number = 0
     for item in items:
-        if isinstance(item, Entry):
+        if isinstance(item, Entry) and not -MAX_TIME <= item.t <= MAX_TIME:
+            yield FormatProblem(Place(number + 1, "entry"), "its time is none that a trace has")
+        elif isinstance(item, Entry):
             number += 1
             yield Entry(item.t, item.dir, item.octets, item.on, number)
         else:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from nfcbridge.isodep.blocks import MAX_COMMAND
 from nfcbridge.trace import Dir, Entry, Header
+from nfcbridge.trace.entries import MAX_TIME
 
 NO_CLOCK: Final = "none: the log has no times"
 """The clock of a trace whose `t` is 0 everywhere."""
@@ -133,7 +134,10 @@ def _number(items: Iterable[Frame | FormatProblem]) -> Iterator[Entry | FormatPr
             words = f"a frame of more than {MAX_OCTETS} octets" if item.octets else "a frame without octets"
             yield FormatProblem(item.position, words)
             continue
-        if item.t is not None:
+        if item.t is not None and origin is not None and item.t - origin > MAX_TIME:
+            # A log of 300 years: a digit of the time is damaged. What is sound of the line is its octets.
+            yield FormatProblem(item.position, "the time is later than any that a trace has: it was left out")
+        elif item.t is not None:
             if origin is None:
                 origin = item.t
             elif (back := last - (item.t - origin)) > MAX_DISORDER:

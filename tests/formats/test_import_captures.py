@@ -461,6 +461,12 @@ def test_an_export_has_other_packets_beside_it() -> None:
     assert read_shown(octets + packet(b"\x00\x11\x00\x00", 9)) == [">e080", f"!octet {len(octets)}"]
 
 
+def test_a_time_that_no_trace_has_is_left_out_of_an_export() -> None:
+    octets = write(Iso14443Writer(Header(link="x")), frames(">E080"))
+    late = packet(iso(">B2"), 10**16) + packet(iso(">C2"), 10**16 + 2000)
+    assert read_shown(octets + late) == [">e080", ">b2", "!entry 3"]
+
+
 def test_an_export_that_was_damaged_is_imported_as_far_as_it_is_sound() -> None:
     entries = frames("on", ">E080", "<0578807002", "off")
     octets = bytearray(write(Iso14443Writer(Header(link="x")), entries))

@@ -9,6 +9,7 @@ import pytest
 from nfcbridge.formats import found, nfcsnoop, proxmark
 from nfcbridge.formats.found import NO_CLOCK, FormatProblem, Frame, Place, make_reading
 from nfcbridge.trace import Dir, Entry
+from nfcbridge.trace.entries import MAX_TIME
 from tests.formats.imports import FOLDER, open_octets, read_octets, read_shown
 
 
@@ -38,6 +39,11 @@ def test_a_clock_that_was_set_back_goes_on_from_where_it_was() -> None:
     assert times(100.0, 110.0, 50.0, 53.0) == ([0.0, 10.0, 10.0, 13.0], 1)
     assert times(100.0, 101.0, 100.0) == ([0.0, 1.0, 1.0], 0)  # a second: lines of threads
     assert times(100.0, 101.5, 100.0, 100.5) == ([0.0, 1.5, 1.5, 2.0], 1)
+
+
+def test_a_time_of_centuries_later_is_no_time() -> None:
+    assert times(0.0, 1.0, MAX_TIME, 2.0)[0] == [0.0, 1.0, MAX_TIME, MAX_TIME]
+    assert times(0.0, 1.0, MAX_TIME * 1.01, 2.0) == ([0.0, 1.0, 1.0, 2.0], 1)
 
 
 def test_midnight_is_no_step_of_the_clock() -> None:
