@@ -9,6 +9,7 @@ faults     what drivers raise, and what to do
 times      the two times by which phones judge, for `doctor`
 """
 
+from nfcbridge.errors import ConfigError
 from nfcbridge.links.link import CardEnd, CardIdentity, ReaderEnd
 from nfcbridge.links.nfc.names import parse_name
 
@@ -36,4 +37,7 @@ def open_reader(rest: str) -> ReaderEnd:
     """
     from nfcbridge.links.nfc.reader import NfcReader
 
-    return NfcReader(parse_name(rest))
+    name = parse_name(rest)
+    if name.picc:
+        raise ConfigError(f"{name}: ?picc is for the card end; a reader does ISO 14443-4 by itself: leave it away")
+    return NfcReader(name)

@@ -28,8 +28,8 @@ ACKNOWLEDGED: Final = 1000
 SEND: Final = 1.0
 """Seconds that the chip gets to send a frame to the reader: 256 octets take 22 ms of air."""
 
-CANCEL: Final = 0.001
-"""Seconds that the chip gets to cancel a command (nfcpy)."""
+CANCEL: Final = 0.002
+"""Seconds that the chip gets to cancel a command (nfcpy: 1 ms), and to wake up for it (PN532: its oscillator, 2 ms)."""
 
 MAX_COMMAND: Final = 65_544
 """Octets of the longest APDU (ISO/IEC 7816-4) that is collected from the parts that a chip gives."""
@@ -180,7 +180,7 @@ class Pn53xCard:
     def cancel(self) -> None:
         """See `CardChip.cancel`."""
         self._listening = False
-        self._transport.write(ACK)
+        self._transport.write(self._transport.wake_up + ACK)
         self._transport.drop(CANCEL)
 
     def field_is_on(self) -> bool:

@@ -69,6 +69,8 @@ def frame_size(octets: bytearray) -> int:
 class PatientTransport:
     """Stands before a transport of nfcpy.
 
+    `wake_up` are octets that a chip needs before others when it may be asleep.
+
     Args:
         inner: the transport, which is closed with this one.
 
@@ -78,6 +80,8 @@ class PatientTransport:
         acked_at: the time at which it acknowledged the last command.
         responded_at: the time at which the last response was read.
     """
+
+    wake_up = b""
 
     def __init__(self, inner: Any) -> None:  # noqa: ANN401 - nfcpy has no types
         self._inner = inner
@@ -169,7 +173,13 @@ class PatientTransport:
 
 
 class SerialTransport(PatientTransport):
-    """The same for a serial port."""
+    """The same for a serial port.
+
+    A PN532 that waits for a field is in power down (libnfc: pn53x_transceive) and wakes up by edges on its line, while
+    which it loses them; nfcpy begins with 10 octets of 0 too.
+    """
+
+    wake_up = bytes(10)
 
     def __init__(self, inner: Any) -> None:  # noqa: ANN401
         super().__init__(inner)

@@ -226,6 +226,16 @@ def test_an_answer_after_a_wait_in_vain_still_goes_out(end: NfcCard, phone: Phon
     assert phone.end() == OK
 
 
+def test_a_chip_that_sleeps_while_it_listens_is_woken_up_before_it_is_told_anything(
+    board: FakePn532, end: NfcCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[bytes] = []
+    monkeypatch.setattr(board.chip, "receive", received.append)
+    with pytest.raises(LinkError):
+        end.poll_card(0)  # nobody answers
+    assert received[0].startswith(bytes(10) + bytes.fromhex("0000FF00FF00"))
+
+
 def test_waiting_is_done_by_looking_and_not_by_new_commands(board: FakePn532, end: NfcCard, phone: Phone) -> None:
     before = len(board.chip.seen())
     for _ in range(5):

@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nfcbridge import links
 from nfcbridge.client.transport import NfcTransport
-from nfcbridge.errors import FieldLostError, LinkClosedError, LinkError, LinkTimeoutError, LocalProtocolError
+from nfcbridge.errors import (
+    ConfigError,
+    FieldLostError,
+    LinkClosedError,
+    LinkError,
+    LinkTimeoutError,
+    LocalProtocolError,
+)
 from nfcbridge.links import CardIdentity, Level
 from nfcbridge.links.nfc import reader as reader_module
 from nfcbridge.links.nfc.names import parse_name
@@ -227,6 +235,11 @@ def test_the_time_of_a_chip_is_the_shortest_that_is_not_shorter(seconds: float) 
     else:
         assert 100e-6 * 2 ** (index - 1) >= seconds
         assert index == 1 or 100e-6 * 2 ** (index - 2) < seconds
+
+
+def test_the_chips_own_blocks_are_no_matter_of_a_reader() -> None:
+    with pytest.raises(ConfigError, match=r"\?picc is for the card end"):
+        links.open_reader("nfc:tty:USB0:pn532?picc")
 
 
 def test_a_look_for_a_card_ends_with_close(board: FakePn532, reader: NfcReader) -> None:
