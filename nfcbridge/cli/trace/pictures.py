@@ -166,6 +166,7 @@ def _draw_counts(axes: "Axes", durations: Durations) -> None:
     words = f"How long {count} exchanges took: half of them {half:.3g} ms at most, nine of ten {nine:.3g} ms"
     axes.set_title(words, loc="left", fontsize=10)
     axes.set_ylabel("exchanges")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     _finish_scale(axes, durations)
 
 
