@@ -23,6 +23,7 @@ from nfcbridge.testing.settings import ChargerSettings
 from tests.links.nfc.air import AirCard, AirReader
 from tests.links.nfc.conftest import IDENTITY, OpenCard
 from tests.links.nfc.fake_libusb import FakeDevice, FakeLibusb
+from tests.links.nfc.fake_pn532 import FakePn532
 from tests.links.nfc.test_card import ATS, OK, RATS, SELECT, receive
 from tests.links.nfc.test_card import Phone as ScriptedPhone
 from tests.links.nfc.test_usb import KINDS, name_of
@@ -391,3 +392,22 @@ def test_the_simulation_of_nfcpy_has_no_cards(open_end: OpenCard) -> None:
         port = free.getsockname()[1]
     end = open_end(f"nfc:udp:127.0.0.1:{port}", IDENTITY)
     assert end.poll_card(0.01) is None
+
+
+@pytest.mark.parametrize("picc", ["", "?picc"])
+def test_a_pn532_looks_too_and_is_the_tag_again_in_either_of_its_ways(
+    board: FakePn532, open_end: OpenCard, picc: str
+) -> None:
+    end = open_end(board.name + picc)
+    card = AirCard(board.chip, CardIdentity(uid=CARD, ats=ATS))
+    for _ in range(3):
+        assert end.poll_card(0) == CARD
+        assert not board.chip.own_field
+    end.withdraw()
+    assert end.poll_card(0) == CARD
+    assert board.chip.waits_for() is None
+    card.present = False
+    end.offer()
+    air = AirReader(board.chip)
+    assert air.activate(PATIENCE).uid == IDENTITY.uid
+    assert board.chip.picc is bool(picc)

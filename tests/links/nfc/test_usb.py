@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from nfcbridge.links import CardIdentity, open_reader
 from nfcbridge.links.nfc import card as card_module
 from nfcbridge.links.nfc import transport as transport_module
 from nfcbridge.links.nfc.names import parse_name
-from nfcbridge.links.nfc.opening import open_device
+from nfcbridge.links.nfc.opening import may_be_used, open_device
 from nfcbridge.links.nfc.reader import NfcReader
 from nfcbridge.server import events as told
 from nfcbridge.server.emulator import Emulator
@@ -385,3 +386,16 @@ class TestReader:
         phone.activate(end)
         assert end.poll_card(0.01) is None  # a phone is there
         assert phone.ask(end, SELECT, OK) == OK
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_on_linux_the_file_of_a_device_says_who_may_use_it(monkeypatch: pytest.MonkeyPatch, may: bool) -> None:
+    wanted = ("/dev/bus/usb/003/014", os.R_OK | os.W_OK)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.access", lambda *asked: asked == wanted and may)
+    assert may_be_used(3, 14) is may
+
+
+def test_elsewhere_it_is_told_when_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert may_be_used(3, 14)
