@@ -34,6 +34,7 @@ _LIBUSB: Final = {-3: errno.EACCES, -4: errno.ENODEV, -5: errno.ENODEV, -6: errn
 
 _LIBUSB_NOT_SUPPORTED: Final = -12
 _USB_NUMBERS: Final = re.compile(r"usb:([0-9a-fA-F]{4})(?::([0-9a-fA-F]{4}))?")
+_USB_ADDRESS: Final = re.compile(r"nfc:usb:[0-9]{1,3}:[0-9]{1,3}")
 
 
 @cache
@@ -130,6 +131,11 @@ def _release() -> str:
 def _look(name: str) -> str:
     modules = loaded_modules()
     held = f"; the kernel's driver may hold it: sudo modprobe -r {' '.join(modules)}" if modules else ""
+    if _USB_ADDRESS.fullmatch(name):
+        return (
+            "plug it in, and name it by vendor and product, such as nfc:usb:054c:06c3, since its number is another one "
+            f"each time; lsusb shows what is there{held}"
+        )
     if name.startswith("nfc:usb"):
         return f"plug it in; lsusb shows what is there{held}"
     return (

@@ -217,6 +217,22 @@ class TestHybrid:
             assert air.transceive(RATS, PATIENCE)
             air.field_off()
 
+    @pytest.mark.parametrize("write", range(0, 14, 3))
+    def test_a_reader_that_is_pulled_during_a_look_is_told_once_and_does_both_again(
+        self, post: Post, libusb: FakeLibusb, stick: FakeDevice, write: int
+    ) -> None:
+        post.looks_on()
+        stick.pull_at = write
+        until(lambda: any(isinstance(event, told.LinkFailed) for event in post.charger.events))
+        time.sleep(0.05)
+        libusb.plug(stick)
+        post.hold()
+        until(lambda: bool(post.read()))
+        post.take_away()
+        with post.phone() as session:
+            assert session.request("GET", "/system_state").status_code == 200
+        assert sum(isinstance(event, told.LinkFailed) for event in post.charger.events) == 1
+
     def test_a_controller_that_starts_reads_nothing(self, post: Post) -> None:
         post.charger.power_cycle()
         assert post.reader is ReaderState.OFF

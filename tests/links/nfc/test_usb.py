@@ -332,6 +332,15 @@ class TestOpening:
         assert opened.device.path == "usb:001:001"
         opened.close()
 
+    def test_a_reader_named_by_its_number_is_another_one_when_it_is_plugged_again(
+        self, libusb: FakeLibusb, stick: FakeDevice
+    ) -> None:
+        open_device(parse_name("usb:001:001"), as_card=True).close()
+        libusb.pull(stick)
+        libusb.plug(stick)
+        with pytest.raises(LinkError, match="name it by vendor and product"):
+            open_device(parse_name("usb:001:001"), as_card=True)
+
     @pytest.mark.usefixtures("stick")
     @pytest.mark.parametrize("path", ["usb:1d6b", "usb:054c:0001", "usb:002", "usb:001:099"])
     def test_another_name_does_not(self, path: str) -> None:
