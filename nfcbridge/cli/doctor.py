@@ -26,7 +26,7 @@ WHOLE_TABLE: Final = 110
 )
 @click.option("--tag", metavar="LINK", help="The link of the tag in the self test.  [default: the first reader]")
 @click.option("--reader", metavar="LINK", help="The link of the phone in the self test.  [default: the second reader]")
-@click.option("--measure/--no-measure", default=True, help="Measure the readers on serial lines; opens them.")
+@click.option("--measure/--no-measure", default=True, help="Measure the readers that are here; opens them.")
 @click.option("--report", is_flag=True, help="Print a test log in Markdown, with what is asked at the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is found as JSON, one object a line.")
 def command(*, loop: bool, tag: str | None, reader: str | None, measure: bool, report: bool, as_json: bool) -> int:
@@ -63,11 +63,14 @@ def look(*, measure: bool, root: Path = Path("/")) -> "Iterator[Finding]":
     from nfcbridge.doctor.times import measure_machine, measure_readers
 
     machine = Machine(root)
-    yield from examine(machine)
+    findings = list(examine(machine))
+    yield from findings
     yield measure_machine()
     if measure:
         ports = [port.node.name.removeprefix("tty") for port in machine.serial_ports() if port.may_open]
-        yield from measure_readers([f"nfc:tty:{port}:pn532" for port in ports])
+        yield from measure_readers(
+            [*(finding.link for finding in findings if finding.link), *(f"nfc:tty:{port}:pn532" for port in ports)]
+        )
 
 
 def run(findings: "Sequence[Finding]", tag: str | None, reader: str | None, *, quiet: bool) -> "Iterator[Stage]":
@@ -78,7 +81,7 @@ def run(findings: "Sequence[Finding]", tag: str | None, reader: str | None, *, q
     """
     from nfcbridge.doctor.loop import run_loop
 
-    found = [finding.link for finding in findings if finding.link and finding.link not in {tag, reader}]
+    found = [link for link in dict.fromkeys(finding.link for finding in findings) if link not in {"", tag, reader}]
     tag = tag or (found.pop(0) if found else None)
     reader = reader or (found.pop(0) if found else None)
     if tag is None or reader is None:

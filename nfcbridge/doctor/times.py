@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -17,11 +17,11 @@ SLEEP: Final = 0.001
 BEARABLE: Final = 0.02
 """Seconds that the machine may be late, in 99 of 100 cases: S(WTX) leaves 31 ms to FWT."""
 
-COMMANDS: Final = 100
-"""GetFirmwareVersion, so often: 18 octets there and back take 1.6 ms at 115,200 bit/s."""
+AIM: Final = 0.005
+"""Seconds that Android gives the ATS, and the tag to listen again; as `nfcbridge.links.nfc.times`, which is heavier."""
 
-FAST_COMMAND: Final = 0.003
-"""Seconds of a command on a serial line, median. RATS to ATS is one command, and is to take less than 5 ms."""
+UID: Final = bytes.fromhex("08000000")
+"""That the reader has meanwhile; chips take no other first octet."""
 
 
 class Spread(Struct, frozen=True):
@@ -60,50 +60,37 @@ def measure_machine() -> Finding:
     )
 
 
-def measure_line(name: str, command: Callable[[], object]) -> Finding:
-    """The turn-around of a command to a reader.
-
-    Args:
-        name: of the link.
-        command: sends the shortest command and waits for its response.
-    """
-    times = []
-    for _ in range(COMMANDS):
-        begun = time.perf_counter()
-        command()
-        times.append(time.perf_counter() - begun)
-    found = spread(times)
-    good = found.median < FAST_COMMAND
-    return Finding(
-        Area.TIME,
-        f"command to {name}",
-        Verdict.OK if good else Verdict.WRONG,
-        str(found),
-        "" if good else f"Android gives the ATS 5 ms: lower the adapter's latency timer, or use {name}?picc",
-    )
-
-
 def measure_readers(links: Sequence[str]) -> Iterator[Finding]:
-    """The turn-around of every reader on a serial line that answers.
+    """The two times by which phones judge a tag, of every reader that is named: no phone may be there.
 
     Args:
         links: names such as `nfc:tty:USB0:pn532`.
     """
+    from nfcbridge.isodep import DEFAULT
+    from nfcbridge.links import CardIdentity
+    from nfcbridge.links.nfc.card import NfcCard
     from nfcbridge.links.nfc.names import parse_name
-    from nfcbridge.links.nfc.opening import open_device
+    from nfcbridge.links.nfc.times import measure
 
     for link in links:
+        what = f"touch of {link}"
         try:
-            opened = open_device(parse_name(link.removeprefix("nfc:")), as_card=False)
+            end = NfcCard(parse_name(link.removeprefix("nfc:")), CardIdentity(uid=UID, ats=DEFAULT.to_bytes()))
         except (ConfigError, LinkError) as error:
-            yield Finding(Area.TIME, f"command to {link}", Verdict.MISSING, f"no PN532 answers there ({error})")
+            yield Finding(Area.TIME, what, Verdict.MISSING, f"no reader answers there: {error}")
             continue
         try:
-            speed = getattr(getattr(getattr(opened.transport, "inner", None), "tty", None), "baudrate", None)
-            finding = measure_line(link, opened.device.chipset.get_firmware_version)
-            words = f"{finding.words}{f', at {speed} bit/s' if speed else ''}"
-            yield Finding(finding.area, finding.what, finding.verdict, words, finding.remedy, link)
+            times = measure(end)
         except LinkError as error:
-            yield Finding(Area.TIME, f"command to {link}", Verdict.WRONG, str(error))
+            yield Finding(Area.TIME, what, Verdict.NOTE, str(error), link=link)
+        else:
+            words = (
+                f"RATS to ATS {times.answer * 1000:.2f} ms, listening again {times.listen * 1000:.2f} ms "
+                f"(longest {times.answer_worst * 1000:.2f} and {times.listen_worst * 1000:.2f} ms; "
+                f"{AIM * 1000:g} ms is what Android gives)"
+            )
+            words += f", {times.baud} bit/s" if times.baud else ""
+            words += "" if times.latency_timer is None else f", latency timer {times.latency_timer} ms"
+            yield Finding(Area.TIME, what, Verdict.OK if times.good else Verdict.WRONG, words, times.advice, link)
         finally:
-            opened.close()
+            end.close()

@@ -12,7 +12,7 @@ from nfcbridge.cli import doctor, main
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.doctor import Area, Finding, Verdict
 from nfcbridge.doctor.times import measure_machine
-from tests.doctor.machines import plug_serial
+from tests.doctor.machines import plug_serial, plug_usb
 
 GOOD = Finding(Area.USB, "NFC Port-100", Verdict.OK, "as tag and as reader", link="nfc:usb:054c:06c3")
 SERIAL = Finding(Area.TIME, "command", Verdict.OK, "median 1 ms", link="nfc:tty:USB0:pn532")
@@ -131,7 +131,8 @@ def test_the_log_asks_at_a_terminal(
 def test_only_ports_that_may_be_opened_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[list[str]] = []
     nodes = [str(plug_serial(tmp_path, name, "cp210x")) for name in ("ttyUSB0", "ttyUSB1")]
-    monkeypatch.setattr("os.access", lambda path, _mode: str(path) == nodes[1])
+    nodes.append(str(plug_usb(tmp_path, 7, "054c", "06c3")))
+    monkeypatch.setattr("os.access", lambda path, _mode: str(path) in nodes[1:])
     monkeypatch.setattr("nfcbridge.doctor.times.SLEEPS", 1)
 
     def measure(links: list[str]) -> Iterator[Finding]:
@@ -140,5 +141,5 @@ def test_only_ports_that_may_be_opened_are_measured(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("nfcbridge.doctor.times.measure_readers", measure)
     findings = list(doctor.look(measure=True, root=tmp_path))
-    assert measured == [["nfc:tty:USB1:pn532"]]
+    assert measured == [["nfc:usb:054c:06c3", "nfc:tty:USB1:pn532"]]
     assert findings[-1].what == measure_machine().what

@@ -1,8 +1,8 @@
 """The self test between two links, the times, and the test log."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from nfcbridge.doctor import Area, Finding, Verdict, loop
 from nfcbridge.doctor.loop import Stage, run_loop
 from nfcbridge.doctor.report import BLANK, QUESTIONS, make_report
-from nfcbridge.doctor.times import Spread, measure_line, measure_machine, measure_readers, spread
+from nfcbridge.doctor.times import Spread, measure_machine, measure_readers, spread
 from nfcbridge.errors import LinkError
+from tests.links.nfc.fake_pn532 import FakePn532
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SLOW", 0.0)
     monkeypatch.setattr(loop, "ROUNDS", 2)
     monkeypatch.setattr("nfcbridge.doctor.times.SLEEPS", 2)
-    monkeypatch.setattr("nfcbridge.doctor.times.COMMANDS", 3)
 
 
 @pytest.mark.parametrize("link", ["memory:loop", "udp:127.0.0.1:54377"])
@@ -68,53 +68,48 @@ def test_a_machine_that_wakes_late_is_told(monkeypatch: pytest.MonkeyPatch, bear
     assert bool(finding.remedy) == (verdict is Verdict.NOTE)
 
 
-@pytest.mark.parametrize(("bearable", "verdict"), [(60.0, Verdict.OK), (0.0, Verdict.WRONG)])
-def test_a_line_that_is_slow_is_told(monkeypatch: pytest.MonkeyPatch, bearable: float, verdict: Verdict) -> None:
-    monkeypatch.setattr("nfcbridge.doctor.times.FAST_COMMAND", bearable)
-    asked: list[int] = []
-    finding = measure_line("nfc:tty:USB0:pn532", lambda: asked.append(1))
-    assert len(asked) == 3
-    assert finding.verdict is verdict
-    assert ("?picc" in finding.remedy) == (verdict is Verdict.WRONG)
+@pytest.fixture
+def pn532(tmp_path: Path) -> Iterator[FakePn532]:
+    with FakePn532(tmp_path / "ttyUSB0") as board:
+        yield board
 
 
-class Reader:
-    """A reader as `open_device` gives it, whose commands work or fail."""
-
-    def __init__(self, *, fails: bool) -> None:
-        self.transport = None
-        self.device = SimpleNamespace(chipset=SimpleNamespace(get_firmware_version=self.version))
-        self.fails = fails
-        self.closed = False
-
-    def version(self) -> bytes:
-        if self.fails:
-            raise LinkError("it was unplugged")
-        return b"\x32\x01\x06\x07"
-
-    def close(self) -> None:
-        self.closed = True
+def test_a_reader_on_a_serial_line_is_measured_and_let_go(pn532: FakePn532) -> None:
+    (finding,) = measure_readers([pn532.name])
+    assert finding.area is Area.TIME
+    assert finding.link == pn532.name
+    assert finding.words.startswith("RATS to ATS ")
+    assert "listening again" in finding.words
+    (again,) = measure_readers([pn532.name])
+    assert again.link == pn532.name  # it was closed, so that it could be opened again
 
 
-@pytest.mark.parametrize(("fails", "verdicts"), [(False, {Verdict.OK}), (True, {Verdict.WRONG})])
-def test_readers_on_serial_lines_are_measured_and_closed(
-    monkeypatch: pytest.MonkeyPatch, *, fails: bool, verdicts: set[Verdict]
+def test_a_slow_reader_is_told_with_what_to_do(pn532: FakePn532, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nfcbridge.links.nfc.times.AIM", 0.0)
+    (finding,) = measure_readers([pn532.name])
+    assert finding.verdict is Verdict.WRONG
+    assert "?picc" in finding.remedy
+
+
+def test_a_latency_timer_and_a_reader_that_cannot_be_measured_are_told(
+    pn532: FakePn532, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nfcbridge.doctor.times.FAST_COMMAND", 60.0)
-    reader = Reader(fails=fails)
-    monkeypatch.setattr("nfcbridge.links.nfc.opening.open_device", lambda _name, **_how: reader)
-    assert {finding.verdict for finding in measure_readers(["nfc:tty:USB0:pn532"])} == verdicts
-    assert reader.closed
+    monkeypatch.setattr("nfcbridge.links.nfc.times.latency_timer", lambda _port: 16)
+    (finding,) = measure_readers([pn532.name])
+    assert finding.words.endswith("latency timer 16 ms")
+
+    def fail(_end: object) -> None:
+        raise LinkError("the times show with a phone only")
+
+    monkeypatch.setattr("nfcbridge.links.nfc.times.measure", fail)
+    (finding,) = measure_readers([pn532.name])
+    assert (finding.verdict, finding.words) == (Verdict.NOTE, "the times show with a phone only")
 
 
-def test_a_port_without_a_reader_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(_name: Any, **_how: Any) -> None:
-        raise LinkError("no answer")
-
-    monkeypatch.setattr("nfcbridge.links.nfc.opening.open_device", nothing)
-    (finding,) = measure_readers(["nfc:tty:USB0:pn532"])
+def test_a_port_without_a_reader_is_no_failure(tmp_path: Path) -> None:
+    (finding,) = measure_readers([f"nfc:tty:{tmp_path}/ttyUSB9:pn532"])
     assert finding.verdict is Verdict.MISSING
-    assert finding.words == "no PN532 answers there (no answer)"
+    assert finding.words.startswith("no reader answers there: ")
 
 
 def test_the_log_has_the_machine_the_self_test_and_a_form() -> None:

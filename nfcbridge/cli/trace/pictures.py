@@ -156,6 +156,8 @@ def bars_of(durations: Durations) -> list[Bar]:
 
 
 def _draw_counts(axes: "Axes", durations: Durations) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for bar in bars_of(durations):
         count = sum(durations.counts[at] for at in bar.bins)
         axes.bar(bar.start, count, bar.end - bar.start, align="edge", color="#4a5568", edgecolor="white", linewidth=0.6)
@@ -166,7 +168,7 @@ def _draw_counts(axes: "Axes", durations: Durations) -> None:
     words = f"How long {count} exchanges took: half of them {half:.3g} ms at most, nine of ten {nine:.3g} ms"
     axes.set_title(words, loc="left", fontsize=10)
     axes.set_ylabel("exchanges")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     _finish_scale(axes, durations)
 
 
