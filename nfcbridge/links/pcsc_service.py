@@ -15,6 +15,9 @@ from nfcbridge.links.pcsc_codes import Codes
 RETRY_INTERVAL: Final = 0.5
 """Seconds between two looks for a pcscd that is being restarted, or at a card that could not be had."""
 
+POLL_INTERVAL: Final = 1.0
+"""Seconds within which pcscd has looked at a reader itself. It does so every 0.4 s, and a driver may take its time."""
+
 NEW_READER: Final = "\\\\?PnP?\\Notification"
 """The name under which PC/SC tells that readers come and go."""
 
@@ -64,6 +67,9 @@ class PcscService:
         self._protocol = 0
         self._lost = False  # the last card, in the middle
         self._reader = ""  # the one whose card we have or had
+        # Since when pcscd may overlook a card, see `_look_behind`; None if it surely does not. The last user of the
+        # reader may have caused it just now.
+        self._doubt_since: float | None = time.monotonic()
 
     @property
     def name(self) -> str:
@@ -113,28 +119,51 @@ class PcscService:
         card, self._card = self._card, None
         if card is not None:
             self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)  # of a card that is gone it says so
+            self._doubt_since = time.monotonic()
             with contextlib.suppress(PcscError):  # nobody waits for a card now
-                self._look_behind()
+                seen = self._look([_Seen(self._reader, self._scard.SCARD_STATE_UNAWARE)], time.monotonic())
+                if self._look_behind(seen):
+                    self._doubt_since = None
 
-    def _look_behind(self) -> None:
-        """Look whether there is a card although pcscd calls the reader empty, now that its power was taken.
+    def _look_behind(self, seen: Sequence[_Seen]) -> bool:
+        """Look whether there is a card although pcscd calls the reader empty.
 
-        When a card has gone and another has come, or the same again, before pcscd has looked, then taking the power
-        fails, pcscd 1.9 calls the reader empty, and does so until the next removal. A reset corrects it.
+        When taking the power of a card or its reset fails, since it is gone, pcscd 1.9 calls the reader empty. If it is
+        back, or another has come, before pcscd has looked by itself, then it has seen neither, and goes on to call the
+        reader empty until the next removal. A reset corrects it.
         """
-        empty = self._scard.SCARD_STATE_EMPTY
-        seen = self._look([_Seen(self._reader, self._scard.SCARD_STATE_UNAWARE)], time.monotonic())
-        if not all(state & empty for _, state in seen):
-            return
+        found = False
+        for name, state in seen:
+            if state & self._scard.SCARD_STATE_EMPTY:
+                with contextlib.suppress(PcscError):  # nothing is there, or somebody else works on it
+                    self._reset_unseen(name)
+                    found = True
+        return found
+
+    def _reset_unseen(self, name: str) -> None:
         direct = self._scard.SCARD_SHARE_DIRECT  # without a card, as far as pcscd knows
         protocols = self._scard.SCARD_PROTOCOL_T0 | self._scard.SCARD_PROTOCOL_T1
-        handle, _ = self._call("SCardConnect", self._open_context(), self._reader, direct, 0)
+        handle, _ = self._call("SCardConnect", self._open_context(), name, direct, 0)
         leave = self._scard.SCARD_LEAVE_CARD
         try:
             self._call("SCardReconnect", handle, direct, protocols, self._scard.SCARD_RESET_CARD)
             leave = self._scard.SCARD_UNPOWER_CARD
         finally:
             self._scard.SCardDisconnect(handle, leave)
+
+    def _finds_overlooked(self, states: Sequence[_Seen]) -> bool:
+        """Whether there is a card although pcscd sees none, and has had the time to see it.
+
+        One look is enough: what comes after the first look that pcscd took itself, it sees come. If that is about to be
+        now, it gives power to the card once more, which must not happen to one that is in use.
+        """
+        if self._doubt_since is None or time.monotonic() < self._doubt_since + POLL_INTERVAL:
+            return False
+        self._doubt_since = None
+        found = self._look_behind(states)
+        if found:
+            self._closing.wait(RETRY_INTERVAL)
+        return found
 
     def _lose(self) -> None:
         """Let go of a card that is gone.
@@ -212,13 +241,17 @@ class PcscService:
 
     def _reset(self) -> CardFound:
         """Activate the card anew to which we are connected."""
-        self._protocol = self._call(
-            "SCardReconnect",
-            self._card,
-            self._scard.SCARD_SHARE_EXCLUSIVE,
-            self._scard.SCARD_PROTOCOL_T0 | self._scard.SCARD_PROTOCOL_T1,
-            self._scard.SCARD_RESET_CARD,
-        )
+        try:
+            self._protocol = self._call(
+                "SCardReconnect",
+                self._card,
+                self._scard.SCARD_SHARE_EXCLUSIVE,
+                self._scard.SCARD_PROTOCOL_T0 | self._scard.SCARD_PROTOCOL_T1,
+                self._scard.SCARD_RESET_CARD,
+            )
+        except PcscError:
+            self._doubt_since = time.monotonic()
+            raise
         return self._found()
 
     def _found(self) -> CardFound:
@@ -239,6 +272,8 @@ class PcscService:
             names = self._readers()
             # A card that could not be had although it is there may be had later, without a change of state.
             until = min(give_up, time.monotonic() + RETRY_INTERVAL) if excuse else give_up
+            if not excuse and self._doubt_since is not None:  # nor is there one where pcscd overlooks a card
+                until = min(until, self._doubt_since + POLL_INTERVAL)
             states = self._look([_Seen(name, seen.get(name, self._scard.SCARD_STATE_UNAWARE)) for name in names], until)
             seen |= dict(states)
             present = [name for name, state in states if self._has_card(state)]
@@ -256,6 +291,8 @@ class PcscService:
                     if error.code not in self._codes.gone | self._codes.unusable:
                         raise
                     excuse = f"{present[0]}: {self._codes.explain(error.code)}"
+            elif self._finds_overlooked(states):
+                continue
             if time.monotonic() >= give_up:
                 self._fail(names, excuse, states)
         raise LinkTimeoutError(f"the wait for a card at {self.name} was broken off")

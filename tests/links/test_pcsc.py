@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,67 @@ def test_a_card_that_is_gone_when_the_field_is_switched_off_is_gone(pcsc: FakeSc
         end.activate(0.0)
 
 
+def test_a_card_that_came_before_pcscd_looked_is_found_although_pcscd_overlooks_it(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", 0.01)
+    pcsc.insert(ACR, good)
+    end.activate(PATIENCE)
+    pcsc.remove(ACR)
+    end.field_off()
+    pcsc.insert(ACR, good)
+    pcsc.slots[ACR].overlooked = True
+    assert end.activate(PATIENCE) == FOUND
+    assert pcsc.slots[ACR].power == ["on", "off", "left", "reset", "off", "on"]
+
+
+def test_a_card_that_could_not_be_reset_since_it_was_away_is_found_although_pcscd_overlooks_it(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", 0.01)
+    with pytest.raises(LinkTimeoutError):
+        end.activate(0.0)  # from here on there is no doubt
+    pcsc.insert(ACR, good)
+    end.activate(PATIENCE)
+    pcsc.slots[ACR].overlooked = True
+    pcsc.faults = {"SCardReconnect": [scard.SCARD_E_NO_SMARTCARD]}
+    assert end.activate(PATIENCE) == FOUND
+    assert pcsc.slots[ACR].power == ["left", "on", "left", "reset", "off", "on", "reset"]
+
+
+def test_one_that_the_last_program_left_overlooked_is_found_too(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(pcsc_service, "RETRY_INTERVAL", 0.01)
+    pcsc.insert(ACR, good)
+    pcsc.slots[ACR].overlooked = True
+    assert end.activate(PATIENCE) == FOUND
+
+
+def test_pcscd_gets_the_time_to_see_a_card_itself(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", PATIENCE)
+    pcsc.insert(ACR, good)
+    pcsc.slots[ACR].overlooked = True
+    with pytest.raises(LinkTimeoutError):
+        end.activate(0.01)
+    assert pcsc.slots[ACR].power == []
+
+
+def test_a_reader_that_stays_empty_is_looked_at_once(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", 0.0)
+    for _ in range(3):
+        with pytest.raises(LinkTimeoutError):
+            end.activate(0.0)
+    assert pcsc.slots[ACR].power == ["left"]
+
+
 def test_a_card_that_is_there_is_reset_by_another_activation(pcsc: FakeScard, end: PcscReader) -> None:
     pcsc.insert(ACR, good)
     end.activate(PATIENCE)
@@ -261,7 +323,10 @@ def test_a_reader_that_is_unplugged_while_a_card_is_waited_for_is_told(pcsc: Fak
         end.activate(0.2)
 
 
-def test_a_wait_for_ever_is_within_what_pcsc_takes(pcsc: FakeScard, end: PcscReader) -> None:
+def test_a_wait_for_ever_is_within_what_pcsc_takes(
+    pcsc: FakeScard, end: PcscReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc_service, "POLL_INTERVAL", inf)
     asked: list[int] = []
     wait = pcsc.SCardGetStatusChange
 
