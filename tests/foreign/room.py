@@ -123,7 +123,7 @@ class Room:
     def furnishing(self, pcscd_socket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Makes PC/SC of this process, and the virtual reader of its `vpcd` link, those of the room."""
         pcscd_socket.symlink_to(self.pcscd)
-        monkeypatch.setattr(vpcd, "connect_to_vpcd", lambda _host, port: self.connect(port))
+        monkeypatch.setattr(vpcd, "connect_to_port", lambda _host, port: self.connect(port))
         yield
         wait_until_empty()
         pcscd_socket.unlink()

@@ -15,9 +15,21 @@ from hypothesis import strategies as st
 from nfcbridge import links
 from nfcbridge.client.phone import Phone
 from nfcbridge.errors import ConfigError, LinkClosedError, LinkError, LocalProtocolError
-from nfcbridge.links import LINKS, CardIdentity, CardSelected, FieldOff, Frame, Incoming, Level, casimir, open_card
-from nfcbridge.links.casimir import MAX_FRAME, CasimirCard, connect_to_port
+from nfcbridge.links import (
+    LINKS,
+    CardIdentity,
+    CardSelected,
+    FieldOff,
+    Frame,
+    Incoming,
+    Level,
+    casimir,
+    open_card,
+    socket_card,
+)
+from nfcbridge.links.casimir import MAX_FRAME
 from nfcbridge.links.casimir_packets import NEW_HEADER, OLD_HEADER, Packet, header_size
+from nfcbridge.links.socket_card import SocketCard, connect_to_port
 from nfcbridge.server.emulator import Emulator
 from tests.links.fake_casimir import Hub, HubPhone
 from tests.links.running import PATIENCE
@@ -57,21 +69,21 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def card(hub: Hub) -> Iterator[CasimirCard]:
+def card(hub: Hub) -> Iterator[SocketCard]:
     end = open_card(hub.name, CardIdentity(uid=UID, ats=ATS))
-    assert isinstance(end, CasimirCard)
+    assert isinstance(end, SocketCard)
     hub.accept()
     yield end
     end.close()
 
 
-def select(hub: Hub, card: CasimirCard) -> None:
+def select(hub: Hub, card: SocketCard) -> None:
     hub.send(T4AT_SELECT)
     assert card.receive(PATIENCE) == CardSelected(256)
     assert hub.read() == octets(SELECTED)
 
 
-def test_a_poll_is_answered_with_the_uid_and_a_select_with_the_ats_from_t0(hub: Hub, card: CasimirCard) -> None:
+def test_a_poll_is_answered_with_the_uid_and_a_select_with_the_ats_from_t0(hub: Hub, card: SocketCard) -> None:
     hub.send(POLL, T4AT_SELECT, COMMAND)
     assert card.receive(PATIENCE) == CardSelected(256)
     assert card.receive(PATIENCE) == Frame(SELECT)
@@ -79,7 +91,7 @@ def test_a_poll_is_answered_with_the_uid_and_a_select_with_the_ats_from_t0(hub: 
     assert [hub.read() for _ in range(3)] == [octets(POLLED), octets(SELECTED), octets(RESPONSE)]
 
 
-def test_the_header_of_nine_octets_is_known_by_the_poll_and_answered_in_kind(hub: Hub, card: CasimirCard) -> None:
+def test_the_header_of_nine_octets_is_known_by_the_poll_and_answered_in_kind(hub: Hub, card: SocketCard) -> None:
     hub.send(NEW_POLL, NEW_T4AT_SELECT, "0700 0201 00 04 00 00FF" + SELECT.hex())
     assert card.receive(PATIENCE) == CardSelected(256)
     assert card.receive(PATIENCE) == Frame(SELECT)
@@ -111,7 +123,7 @@ def test_the_size_of_the_header_shows_in_polls_and_selects_of_ours(packet: str, 
     assert header_size(parsed) == header
 
 
-def test_a_select_without_a_poll_wakes_the_tag_in_the_version_that_it_shows(hub: Hub, card: CasimirCard) -> None:
+def test_a_select_without_a_poll_wakes_the_tag_in_the_version_that_it_shows(hub: Hub, card: SocketCard) -> None:
     hub.send(NEW_T4AT_SELECT)
     assert card.receive(PATIENCE) == CardSelected(256)
     assert hub.read() == octets(NEW_SELECTED)
@@ -121,12 +133,12 @@ def test_a_select_without_a_poll_wakes_the_tag_in_the_version_that_it_shows(hub:
 
 
 @pytest.mark.parametrize(("parameter", "fsd"), [("00", 16), ("50", 64), ("80", 256), ("F0", 256)])
-def test_the_frame_size_of_the_phone_is_that_of_its_rats(hub: Hub, card: CasimirCard, parameter: str, fsd: int) -> None:
+def test_the_frame_size_of_the_phone_is_that_of_its_rats(hub: Hub, card: SocketCard, parameter: str, fsd: int) -> None:
     hub.send(T4AT_SELECT[:-2] + parameter)
     assert card.receive(PATIENCE) == CardSelected(fsd)
 
 
-def test_a_presence_check_is_answered_in_kind_and_never_passed_on(hub: Hub, card: CasimirCard) -> None:
+def test_a_presence_check_is_answered_in_kind_and_never_passed_on(hub: Hub, card: SocketCard) -> None:
     select(hub, card)
     hub.send(PRESENCE, PRESENCE, COMMAND)
     assert card.receive(PATIENCE) == Frame(SELECT)
@@ -156,7 +168,7 @@ def test_a_presence_check_is_answered_in_kind_and_never_passed_on(hub: Hub, card
         "",
     ],
 )
-def test_what_is_not_for_this_tag_is_ignored(hub: Hub, card: CasimirCard, packet: str) -> None:
+def test_what_is_not_for_this_tag_is_ignored(hub: Hub, card: SocketCard, packet: str) -> None:
     select(hub, card)
     hub.send(packet, COMMAND)
     assert card.receive(PATIENCE) == Frame(SELECT)
@@ -165,7 +177,7 @@ def test_what_is_not_for_this_tag_is_ignored(hub: Hub, card: CasimirCard, packet
 
 
 @pytest.mark.parametrize("end", [DEACTIVATE, GONE, "0700 0201 00 04 05 01"])
-def test_after_a_deactivation_the_tag_is_free_for_another_phone(hub: Hub, card: CasimirCard, end: str) -> None:
+def test_after_a_deactivation_the_tag_is_free_for_another_phone(hub: Hub, card: SocketCard, end: str) -> None:
     select(hub, card)
     hub.send(end)
     assert card.receive(PATIENCE) == FieldOff()
@@ -176,7 +188,7 @@ def test_after_a_deactivation_the_tag_is_free_for_another_phone(hub: Hub, card: 
     assert hub.read() == octets("0201 0900 00 04 04 04 78804202")
 
 
-def test_a_phone_that_polls_again_has_lost_the_tag_without_a_word(hub: Hub, card: CasimirCard) -> None:
+def test_a_phone_that_polls_again_has_lost_the_tag_without_a_word(hub: Hub, card: SocketCard) -> None:
     select(hub, card)
     hub.send(POLL, T4AT_SELECT)
     assert card.receive(PATIENCE) == FieldOff()
@@ -184,13 +196,13 @@ def test_a_phone_that_polls_again_has_lost_the_tag_without_a_word(hub: Hub, card
     assert [hub.read(), hub.read()] == [octets(POLLED), octets(SELECTED)]
 
 
-def test_every_phone_that_polls_is_answered_until_one_selects(hub: Hub, card: CasimirCard) -> None:
+def test_every_phone_that_polls_is_answered_until_one_selects(hub: Hub, card: SocketCard) -> None:
     hub.send(POLL, "0900 FFFF 00 00 01", "0900 0201 00 04 03 80")
     assert card.receive(PATIENCE) == CardSelected(256)
     assert [hub.read()[2:4].hex() for _ in range(3)] == ["0700", "0900", "0900"]
 
 
-def test_a_second_answer_to_one_command_is_dropped(hub: Hub, card: CasimirCard) -> None:
+def test_a_second_answer_to_one_command_is_dropped(hub: Hub, card: SocketCard) -> None:
     select(hub, card)
     hub.send(COMMAND)
     assert card.receive(PATIENCE) == Frame(SELECT)
@@ -201,7 +213,7 @@ def test_a_second_answer_to_one_command_is_dropped(hub: Hub, card: CasimirCard) 
     assert [hub.read(), hub.read()] == [octets(RESPONSE), octets(PRESENT)]
 
 
-def test_the_longest_apdu_passes_whole_and_one_octet_more_is_refused(hub: Hub, card: CasimirCard) -> None:
+def test_the_longest_apdu_passes_whole_and_one_octet_more_is_refused(hub: Hub, card: SocketCard) -> None:
     hub.send(NEW_T4AT_SELECT, octets("0700 0201 00 04 00 00FF") + bytes(MAX_FRAME))
     assert card.receive(PATIENCE) == CardSelected(256)
     assert card.receive(PATIENCE) == Frame(bytes(MAX_FRAME))
@@ -216,9 +228,9 @@ def test_the_longest_apdu_passes_whole_and_one_octet_more_is_refused(hub: Hub, c
 
 
 def test_a_hub_that_is_restarted_is_joined_again_and_told_of_once(
-    hub: Hub, card: CasimirCard, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, card: SocketCard, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(casimir, "RECONNECT_INTERVAL", 0.001)
+    monkeypatch.setattr(socket_card, "RECONNECT_INTERVAL", 0.001)
     select(hub, card)
     hub.hang_up()
     hub.__exit__(None, None, None)
@@ -236,14 +248,14 @@ def test_a_hub_that_is_restarted_is_joined_again_and_told_of_once(
     assert back == f"the hub is there again at {hub.name}"
 
 
-def test_a_connection_that_is_reset_is_an_end_like_any_other(hub: Hub, card: CasimirCard) -> None:
+def test_a_connection_that_is_reset_is_an_end_like_any_other(hub: Hub, card: SocketCard) -> None:
     select(hub, card)
     hub.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     hub.hang_up()
     assert card.receive(PATIENCE) == FieldOff()
 
 
-def test_a_lost_field_is_told_to_the_hub_by_leaving_and_coming_back(hub: Hub, card: CasimirCard) -> None:
+def test_a_lost_field_is_told_to_the_hub_by_leaving_and_coming_back(hub: Hub, card: SocketCard) -> None:
     select(hub, card)
     card.lose_field()
     assert hub.left()
@@ -253,8 +265,8 @@ def test_a_lost_field_is_told_to_the_hub_by_leaving_and_coming_back(hub: Hub, ca
     card.halt()
 
 
-def test_a_hub_that_does_not_read_is_gone(hub: Hub, card: CasimirCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(casimir, "SEND_TIMEOUT", 0.01)
+def test_a_hub_that_does_not_read_is_gone(hub: Hub, card: SocketCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_card, "SEND_TIMEOUT", 0.01)
     select(hub, card)
     incoming: Incoming | None = None
     for _ in range(200):
@@ -267,7 +279,7 @@ def test_a_hub_that_does_not_read_is_gone(hub: Hub, card: CasimirCard, monkeypat
     assert incoming == FieldOff()
 
 
-def test_close_ends_a_wait_at_once_in_any_state(hub: Hub, card: CasimirCard) -> None:
+def test_close_ends_a_wait_at_once_in_any_state(hub: Hub, card: SocketCard) -> None:
     started = threading.Event()
 
     def close() -> None:
