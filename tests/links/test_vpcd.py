@@ -322,13 +322,13 @@ def test_an_answer_to_a_reader_that_left_goes_nowhere(card: SocketCard, driver: 
 def test_an_answer_that_meets_a_close_goes_nowhere(driver: Driver) -> None:
     class ClosingTalk(VpcdTalk):
         def answer(self, response: bytes) -> bytes:
-            card.close()  # as another thread may
+            end.close()  # as another thread may
             return response
 
     sock = connect_to_port("127.0.0.1", driver.port)
-    card = SocketCard(sock, lambda: pytest.fail("the connection broke"), ClosingTalk(b""), driver.name)
+    end = SocketCard(sock, lambda: pytest.fail("the connection broke"), ClosingTalk(b""), driver.name)
     driver.accept()
-    card.send(b"\x90\x00")
+    end.send(b"\x90\x00")
     assert driver.sock.recv(1) == b""
 
 
