@@ -34,6 +34,10 @@ from nfcbridge.links.nfc.reader import find_card
 LOOK_AT_FIELD: Final = 1.0
 """Seconds of silence of a reader after which the chip is asked for its field: phones look for the tag more often."""
 
+LISTEN_ANEW: Final = 30.0
+"""Seconds without a word of a chip that listens after which it is told again: it may have said that it was selected,
+and a serial line have lost it. It is deaf for some milliseconds by it."""
+
 AWAY: Final = 1.0
 """Seconds after S(DESELECT) in which a phone selects the tag again, or has left."""
 
@@ -51,9 +55,6 @@ TELL_AGAIN: Final = 10.0
 
 APDU_OCTETS: Final = 262
 """Octets of an APDU that TgGetData and TgSetData carry (UM0701-02, PN532)."""
-
-FOREVER: Final = 3600.0
-"""Seconds of one wait for a chip where nobody set an end."""
 
 RATS: Final = 0xE0
 DESELECT, CID_BIT = 0xC2, 0x08
@@ -143,6 +144,7 @@ class NfcCard:
         self._reports: deque[Incoming] = deque()
         self._present = False  # CardSelected was reported, and no FieldOff since
         self._heard_at = 0.0
+        self._listening_since = time.monotonic()
         self._deselected_at: float | None = None
         self._faults = 0
         self._first = False  # the frame delivered last came with the selection
@@ -194,20 +196,21 @@ class NfcCard:
     def _wait(self, left: float | None) -> None:
         """Wait for what the chip says, until it is time to look at something."""
         now = time.monotonic()
-        look_at = None
         if self._state is State.LISTENING:
+            look_at = self._listening_since + LISTEN_ANEW
             if self._deselected_at is not None:
                 look_at = self._deselected_at + AWAY
         else:
             look_at = max(self._heard_at, now if self._state is State.OWING else 0) + LOOK_AT_FIELD
-        timeout = min(FOREVER if left is None else left, FOREVER if look_at is None else max(0.0, look_at - now))
+        until_look = max(0.0, look_at - now)
+        timeout = until_look if left is None else min(left, until_look)
         with self._driving():
             if self._state is State.OWING:  # and nothing was sent: the card is silent, for which it has its reasons
                 self._state = State.ACTIVE
                 self._chip.stay_silent()
             if self._chip.wait(timeout):
                 self._take(*self._chip.take())
-            elif look_at is not None and time.monotonic() >= look_at:
+            elif time.monotonic() >= look_at:
                 self._look()
 
     def _take(self, what: What, octets: bytes) -> None:
@@ -252,11 +255,14 @@ class NfcCard:
         self._reports.append(Frame(octets))
 
     def _look(self) -> None:
-        """Find out whether a reader that says nothing is still there."""
-        if self._state is State.LISTENING:
+        """Find out whether a reader that says nothing is still there, or listen anew."""
+        if self._state is State.LISTENING and self._deselected_at is not None:
             self._end_field()
             return
         self._chip.cancel()
+        if self._state is State.LISTENING:
+            self._listen()
+            return
         if self._chip.field_is_on():
             self._heard_at = time.monotonic()
             self._chip.stay_silent()
@@ -276,7 +282,8 @@ class NfcCard:
     def _listen(self, *, deselected: bool = False) -> None:
         self._state = State.LISTENING
         self._faults = 0
-        self._deselected_at = time.monotonic() if deselected else None
+        self._listening_since = time.monotonic()
+        self._deselected_at = self._listening_since if deselected else None
         self._chip.listen()
 
     def send(self, octets: bytes) -> None:
@@ -310,7 +317,7 @@ class NfcCard:
         self._state = State.LISTENING
         self._chip.answer_and_listen(octets)
         self._faults = 0
-        self._deselected_at = time.monotonic()
+        self._deselected_at = self._listening_since = time.monotonic()
         if self.opened is not None and self.opened.transport is not None:
             transport = self.opened.transport
             self.touch.listen = transport.acked_at - transport.responded_at
@@ -446,6 +453,7 @@ class NfcCard:
     def _back(self, opened: Opened, chip: CardChip) -> None:
         self.opened, self._chip = opened, chip
         self._state = State.WITHDRAWN if self._withdrawn else State.LISTENING
+        self._listening_since = time.monotonic()
         self._deselected_at = None
         self._faults = 0
 

@@ -18,7 +18,7 @@ from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, creat
 from nfcbridge.client.phone import Phone
 from nfcbridge.client.session import Session
 from nfcbridge.client.transport import NfcTransport
-from nfcbridge.errors import LinkClosedError, LinkError, NfcBridgeError
+from nfcbridge.errors import LinkClosedError, LinkError, LinkTimeoutError, NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import Activated, DeselectConfirmed, PresenceConfirmed, ReaderLink
 from nfcbridge.links import CardIdentity, open_reader
@@ -234,6 +234,24 @@ class TestTag:
         assert late
         chip.receive = receive_of_chip
         chip.lose_field()
+        phone.activate(end)
+        assert phone.ask(end, SELECT, OK) == OK
+
+    def test_a_chip_whose_word_of_a_phone_was_lost_is_told_to_listen_again(
+        self, stick: FakeDevice, open_end: OpenCard, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end = open_end(name_of(stick))
+        phone = ScriptedPhone(stick)  # type: ignore[arg-type]
+        phone.air.activate(PATIENCE)
+        phone.air.transceive(RATS, 0.01)
+        with stick.arrived:
+            stick.frames.clear()
+        stick.chip.lose_field()
+        with pytest.raises(LinkTimeoutError):
+            phone.air.activate(0.05)
+        assert end.receive(0.05) is None
+        monkeypatch.setattr(card_module, "LISTEN_ANEW", 0.02)
+        assert end.receive(0.05) is None
         phone.activate(end)
         assert phone.ask(end, SELECT, OK) == OK
 
