@@ -14,6 +14,7 @@
     |       +-- RecordError     the NDEF message is not exactly one Text record
     |       +-- RequestError    a broken request; `status` is the status code of the reply
     |       +-- ResponseError   the answer of the other end is broken or is not the one asked for
+    |           +-- RefusedError    it said no: a status of 400 or more (exit code 1)
     +-- TraceError              a trace that cannot be read; the message names the line
 
 Errors of libraries are translated where they occur, with `raise ... from`, and nothing else is caught.
@@ -100,6 +101,10 @@ class RequestError(RemoteProtocolError):
 
 class ResponseError(RemoteProtocolError):
     """The answer of the other end is broken, or is not the one that was asked for."""
+
+
+class RefusedError(ResponseError):
+    """The other end understood, and said no: a status of 400 or more. Nothing was done."""
 
 
 class TraceError(NfcBridgeError):

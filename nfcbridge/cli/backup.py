@@ -11,12 +11,20 @@ from nfcbridge.cli.errors import ExitCode, print_notice
 from nfcbridge.cli.parameters import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nfcbridge.client.backup.copy import Copy
 
 PARTS: Final = ("settings", "users", "whitelist", "pairs")
 """As `nfcbridge.client.backup.copy`, which takes longer to import than the options may."""
 
 MAX_PATIENCE: Final = 3600.0
+
+MAX_AGE: Final = 86_400.0
+"""Seconds after which what an attempt left is not gone on from: the charger has changed since."""
+
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""Wall time in UTC, as a backup has it."""
 
 patience_option = click.option(
     "--patience",
@@ -43,10 +51,14 @@ def command(door: Door, *, file: Path, parts: tuple[str, ...], patience: float) 
     tag ids, and only you may read it.
     """
     from nfcbridge.client.backup.charger import Charger
-    from nfcbridge.client.backup.copy import WORDS, write_copy
+    from nfcbridge.client.backup.copy import WORDS, check_place, write_copy
 
+    if str(file) == "-":
+        raise click.UsageError("a backup goes into a file, not to stdout: name one")
+    check_place(file)
     rest = file.with_name(f"{file.name}.part")
-    copy = begun_before(rest, door)
+    wanted = parts or PARTS
+    copy = begun_before(rest, door, wanted)
 
     def done(part: str, count: int) -> None:
         print_notice(f"{count} {WORDS.get(part, part)}")
@@ -54,7 +66,7 @@ def command(door: Door, *, file: Path, parts: tuple[str, ...], patience: float) 
 
     with open_session(door, patience=patience, slipped=tell_slipped) as session:
         charger = Charger(session, patience=patience, slipped=tell_slipped)
-        charger.read(list(parts or PARTS), done, copy)
+        charger.read(list(wanted), done, copy)
     copy.role = door.user
     write_copy(file, copy)
     rest.unlink(missing_ok=True)
@@ -62,21 +74,27 @@ def command(door: Door, *, file: Path, parts: tuple[str, ...], patience: float) 
     return ExitCode.DONE
 
 
-def begun_before(rest: Path, door: Door) -> "Copy":
-    """Return what an attempt before this one has read, or an empty copy."""
-    from datetime import UTC, datetime
+def begun_before(rest: Path, door: Door, parts: "Sequence[str]") -> "Copy":
+    """Return what an attempt before this one has read of these parts, or an empty copy."""
+    from datetime import UTC, datetime, timedelta
 
     from nfcbridge.client.backup.copy import Copy, read_copy
     from nfcbridge.errors import ConfigError
 
-    fresh = Copy(created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", role=origin(door))
+    now = datetime.now(UTC)
+    fresh = Copy(created=f"{now:{TIME}}", role=origin(door))
     try:
         begun = read_copy(rest)
     except FileNotFoundError:
         return fresh
     except ConfigError:
         return fresh  # what another program left there is written over
-    if begun.role != origin(door):
+    oldest = now - timedelta(seconds=MAX_AGE)
+    # Times of one form are in the order of their letters.
+    if begun.role != origin(door) or begun.created < f"{oldest:{TIME}}":
+        return fresh
+    begun = begun.only(list(parts))
+    if not begun.parts():
         return fresh
     print_notice(f"going on from {rest}: {', '.join(begun.parts())} of {begun.created} are there")
     return begun

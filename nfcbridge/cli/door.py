@@ -12,7 +12,7 @@ import click
 
 from nfcbridge.cli.parameters import DEFAULT_LINK
 from nfcbridge.cli.passwords import password_of
-from nfcbridge.errors import ConfigError, LinkError, ResponseError
+from nfcbridge.errors import ConfigError, LinkError, RefusedError
 
 if TYPE_CHECKING:
     import ssl
@@ -118,7 +118,7 @@ def open_session(
     Raises:
         ConfigError: there is no such link or URL.
         LinkError: the tag or the server cannot be reached.
-        ResponseError: the login is refused.
+        RefusedError: the login is refused.
     """
     import httpx2
 
@@ -154,10 +154,22 @@ def _logged_in(session: "Session", door: Door, patience: float, slipped: Callabl
             check_login(_login(session, time.monotonic() + patience, slipped), door.user)
             yield
         except httpx2.TransportError as error:
-            raise error if isinstance(error, LinkError) else LinkError(f"{door.url or door.link}: {error}") from error
+            raise error if isinstance(error, LinkError) else LinkError(_unreached(door, error)) from error
         log_out(session)
     finally:
         session.close()
+
+
+def _unreached(door: Door, error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        remedy = (
+            "give it with --trust FILE, if you know it to be the charger's"
+            if door.trust is None
+            else "the certificate of --trust is another one, or for another name than that in --url"
+        )
+    else:
+        remedy = "look whether the charger serves there, whether --url begins with http: or https:, and at its port"
+    return f"{door.url}: {str(error).rstrip(".") or type(error).__name__}; {remedy}"
 
 
 def _login(session: "Session", end: float, slipped: Callable[[str], None]) -> "httpx2.Response":
@@ -177,12 +189,10 @@ def check_login(response: "httpx2.Response", user: str) -> None:
     """Refuse to go on without a login.
 
     Raises:
-        ResponseError: the login was refused.
+        RefusedError: the login was refused.
     """
     if response.status_code >= FIRST_ERROR:
-        raise ResponseError(
-            f"login as {user}: {response.status_code} {response.reason_phrase}; check user and password"
-        )
+        raise RefusedError(f"login as {user}: {response.status_code} {response.reason_phrase}; check user and password")
 
 
 def base_url(url: str) -> str:
@@ -196,6 +206,7 @@ def base_url(url: str) -> str:
         if (
             parts.scheme in {"http", "https"}
             and parts.hostname
+            and "@" not in parts.netloc  # --user says who asks
             and parts.port != 0
             and not parts.query + parts.fragment
         ):

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from nfcbridge.errors import ConfigError, LocalProtocolError, NfcBridgeError, TraceError
+from nfcbridge.errors import ConfigError, LocalProtocolError, NfcBridgeError, RefusedError, TraceError
 
 
 class ExitCode(IntEnum):
@@ -63,6 +63,8 @@ def report_own(exc: NfcBridgeError) -> ExitCode:
     if isinstance(exc, LocalProtocolError):
         raise exc  # the traceback is what helps
     print_error(str(exc))
+    if isinstance(exc, RefusedError):
+        return ExitCode.REFUSED
     return ExitCode.USAGE if isinstance(exc, ConfigError | TraceError) else ExitCode.LINK
 
 

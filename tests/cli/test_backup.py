@@ -1,16 +1,20 @@
 """`nfcbridge backup` and `nfcbridge restore`: over NFC and HTTP, broken off and gone on with."""
 
 import json
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
 from nfcbridge.cli import main
+from nfcbridge.cli.backup import MAX_AGE, TIME
 from nfcbridge.cli.door import base_url
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.client.backup.charger import Charger
+from nfcbridge.client.backup.copy import Copy, read_copy, write_copy
 from nfcbridge.errors import ConfigError, LinkError
 from nfcbridge.server.emulator import Emulator
 
@@ -139,6 +143,17 @@ def test_a_backup_that_was_broken_off_goes_on_where_it_was(
     )
     main(["backup", str(file), "--link", LINK])
     assert json.loads(file.read_text())["users"] == []
+    # Nor from what is too old, or was not asked for this time.
+    left = {"nfcbridge_backup": 1, "role": f"operator at {LINK}", "users": [{"userId": "x", "userName": "x"}]}
+    now = datetime.now(UTC)
+    for created, parts, users in (
+        (now - timedelta(seconds=MAX_AGE + 5), "users", []),
+        (now - timedelta(seconds=MAX_AGE - 60), "users", left["users"]),
+        (now, "pairs", None),
+    ):
+        part.write_text(json.dumps({**left, "created": f"{created:{TIME}}"}))
+        assert main(["backup", str(file), "--link", LINK, "--only", parts]) == ExitCode.DONE
+        assert json.loads(file.read_text()).get("users") == users
     part.write_text("nonsense")
     assert main(["backup", str(file), "--link", LINK]) == ExitCode.DONE
 
@@ -149,11 +164,35 @@ def test_a_refused_login_and_a_server_that_is_not_there_are_told(
 ) -> None:
     file = str(tmp_path / "b.json")
     assert main(["backup", file, "--url", "http://127.0.0.1:1"]) == ExitCode.LINK
-    assert "http://127.0.0.1:1: " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "http://127.0.0.1:1: " in told
+    assert "look whether the charger serves there" in told
     assert main(["backup", file, "--link", "memory:nobody", "--patience", "0s"]) == ExitCode.LINK
     monkeypatch.setenv("NFCBRIDGE_PASSWORD", "wrong")
-    assert main(["backup", file, "--link", LINK]) == ExitCode.LINK
+    assert main(["backup", file, "--link", LINK]) == ExitCode.REFUSED
     assert "login as operator: 401 Unauthorized; check user and password" in capsys.readouterr().err
+
+
+def test_a_place_where_no_backup_can_be_is_told_before_anybody_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, locked, link = tmp_path / "pipe", tmp_path / "locked.json", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    locked.touch()
+    monkeypatch.setattr("os.access", lambda path, mode: mode == os.R_OK or Path(path) != locked.resolve())
+    for place, words in (
+        ("-", "a backup goes into a file"),
+        (str(pipe), "is no file, and a backup would take its place"),
+        (str(locked), "may not be written"),
+        (str(tmp_path / "none" / "b.json"), "No such file or directory; name a FILE in a folder that is there"),
+    ):
+        assert main(["backup", place, "--link", "memory:nobody"]) == ExitCode.USAGE
+        assert words in capsys.readouterr().err
+    assert pipe.is_fifo()
+    link.symlink_to(tmp_path / "target.json")
+    write_copy(link, Copy())
+    assert link.is_symlink()
+    assert read_copy(tmp_path / "target.json").parts() == []
 
 
 def test_a_tag_that_slips_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +215,9 @@ def test_a_url_without_a_path_is_that_of_the_interface(given: str, base: str) ->
     assert base_url(given) == base
 
 
-@pytest.mark.parametrize("url", ["charger", "ftp://charger", "http://", "http://a:99999", "http://[::1", "http://a/?b"])
+@pytest.mark.parametrize(
+    "url", ["charger", "ftp://charger", "http://", "http://a:99999", "http://[::1", "http://a/?b", "http://u:p@a"]
+)
 def test_what_is_no_url_of_http_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="is no URL of HTTP"):
         base_url(url)

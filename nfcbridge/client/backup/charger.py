@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from nfcbridge.client.backup.copy import Copy, Tag, User
-from nfcbridge.errors import ConfigError, LinkError, LocalProtocolError, ResponseError
+from nfcbridge.errors import ConfigError, LinkError, LocalProtocolError, RefusedError, ResponseError
 
 PAUSE: Final = 0.2
 """Seconds before a link that failed at once is tried again; one that waits for a tag takes its own time."""
@@ -22,6 +22,13 @@ PAUSE: Final = 0.2
 UNAUTHORIZED: Final = 401
 TOO_LARGE: Final = 413
 FIRST_ERROR: Final = 400
+
+REMEDIES: Final = {
+    UNAUTHORIZED: "somebody else ends the session again and again: look who is logged in too",
+    403: "log in with --user as a role that may, or leave this part out with --only",
+    404: "this charger has no such part: leave it out with --only",
+}
+"""What to do about a status code."""
 
 PASSWORD: Final = "password"  # noqa: S105 - the type of a setting
 READ_WRITE: Final = "rw"
@@ -39,10 +46,6 @@ class Login(Protocol):
 
 class TornError(LinkError):
     """The link failed under a request that changes something: it may have been executed, or not."""
-
-
-class RefusedError(ResponseError):
-    """The charger refused a request."""
 
 
 class Setting(Struct, frozen=True):
@@ -190,9 +193,12 @@ class Charger:
 def _content(response: httpx2.Response, what: str) -> bytes:
     status = response.status_code
     if status == TOO_LARGE:
-        raise RefusedError(f"{what}: 413, it is larger than one message over NFC: use --url and HTTP")
+        raise RefusedError(
+            f"{what}: 413, it is larger than one message over NFC: take HTTP with --url, or other parts with --only"
+        )
     if status >= FIRST_ERROR:
-        raise RefusedError(f"{what}: {status} {response.reason_phrase}")
+        remedy = f"; {REMEDIES[status]}" if status in REMEDIES else ""
+        raise RefusedError(f"{what}: {status} {response.reason_phrase}{remedy}")
     try:
         said: Any = msgspec.json.decode(response.content)
     except (msgspec.MsgspecError, RecursionError) as error:

@@ -119,6 +119,26 @@ def read_copy(path: Path) -> Copy:
     return copy
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place where no backup can be written, before anybody was asked for anything.
+
+    Raises:
+        ConfigError: a device or a pipe, that would be replaced; a folder or file that may not be written.
+    """
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        raise ConfigError(f"{path} is no file, and a backup would take its place: name a file")
+    if place.exists() and not os.access(place, os.W_OK):
+        raise ConfigError(f"{path} may not be written: name another file")
+    try:
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{place.parent}: {error.strerror}; name a FILE in a folder that is there and may be written"
+        ) from error
+
+
 def write_copy(path: Path, copy: Copy) -> None:
     """Write the file of a backup, whole or not at all, for its owner alone: it has names and tag ids.
 
@@ -126,6 +146,7 @@ def write_copy(path: Path, copy: Copy) -> None:
         OSError: it cannot be written; what was there before is still there.
     """
     octets = msgspec.json.format(msgspec.json.encode(copy), indent=2) + b"\n"
+    path = path.resolve()  # a link stays one, and what it leads to is written
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -166,7 +166,7 @@ def answering(status: int, content: bytes) -> Charger:
     [
         (401, b"", "the login is refused"),
         (403, b"", "GET /users: 403 Forbidden"),
-        (413, b"", "GET /users: 413, it is larger than one message over NFC: use --url and HTTP"),
+        (413, b"", "GET /users: 413, it is larger than one message over NFC: take HTTP with --url, or other parts"),
         (200, b"", "what came back is not JSON"),
         (200, b'{"success": false, "cause": "too many entries"}', "GET /users: too many entries"),
         (200, b'{"users": 5}', "the answer to GET /users is not what a charger says"),
