@@ -169,7 +169,8 @@ def _unreached(door: Door, error: Exception) -> str:
         )
     else:
         remedy = "look whether the charger serves there, whether --url begins with http: or https:, and at its port"
-    return f"{door.url}: {str(error).rstrip(".") or type(error).__name__}; {remedy}"
+    words = str(error).rstrip(".") or type(error).__name__
+    return f"{door.url}: {words}; {remedy}"
 
 
 def _login(session: "Session", end: float, slipped: Callable[[str], None]) -> "httpx2.Response":
