@@ -9,7 +9,6 @@ name, or when others may read its key.
 """
 
 import datetime as dt
-import os
 import socket
 import ssl
 import stat
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from nfcbridge.errors import ConfigError
+from nfcbridge.whole import OWNER_ALONE, open_whole
 
 CERTIFICATE: Final = "certificate.pem"
 KEY: Final = "certificate.key"
@@ -133,8 +133,10 @@ def keep_self_signed(directory: Path | None, hosts: Collection[str], now: dt.dat
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The key first: a certificate without its key would be taken for damaged, and that is what it is.
-            _write(directory / KEY, pair.key, 0o600)
-            _write(directory / CERTIFICATE, pair.certificate, 0o644)
+            with open_whole(directory / KEY, mode=OWNER_ALONE, lasting=True) as to:
+                to.write(pair.key)
+            with open_whole(directory / CERTIFICATE, mode=0o644, lasting=True) as to:
+                to.write(pair.certificate)
         except OSError as error:
             raise ConfigError(
                 f"cannot keep the certificate in {directory}: {error.strerror}; choose another directory with --data"
@@ -236,20 +238,6 @@ def _read(path: Path) -> bytes:
     if len(octets) > MAX_FILE:
         raise ConfigError(f"{path} has more than {MAX_FILE} octets, which no certificate and no key has")
     return octets
-
-
-def _write(path: Path, octets: bytes, mode: int) -> None:
-    """Write a file whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:  # mode 0600
-        try:
-            file.write(octets)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
 
 
 def _octets(key: object) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from nfcbridge.errors import TraceError
+from nfcbridge.whole import open_whole
 
 VERSION: Final = 1
 """The value of `nfcbridge_trace`, which grows when older programs could not read what is written."""
@@ -216,7 +217,7 @@ def format_entry(entry: Entry) -> str:
 
 
 def write_trace(path: Path | str, header: Header, entries: Iterable[Entry]) -> int:
-    """Write a whole trace beside `path` and put it there when it is whole, for its owner alone.
+    """Write a trace that is at `path` when it is whole, for its owner alone.
 
     Returns:
         How many entries it has.
@@ -224,20 +225,19 @@ def write_trace(path: Path | str, header: Header, entries: Iterable[Entry]) -> i
     Raises:
         OSError: it cannot be written; what was at `path` is still there.
     """
-    import os
-    import tempfile
+    with open_whole(path) as file:
+        return write_entries(file, header, entries)
 
-    path = Path(path)
+
+def write_entries(file: BinaryIO, header: Header, entries: Iterable[Entry]) -> int:
+    """Write a trace as it comes.
+
+    Returns:
+        How many entries it has.
+    """
+    file.write(msgspec.json.encode(header) + b"\n")
     count = 0
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(msgspec.json.encode(header).decode() + "\n")
-            for entry in entries:
-                file.write(format_entry(entry))
-                count += 1
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    for entry in entries:
+        file.write(format_entry(entry).encode("ascii"))
+        count += 1
     return count

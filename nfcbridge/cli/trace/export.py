@@ -1,9 +1,7 @@
 """`nfcbridge trace export FILE OUT`: a trace in the format of another tool."""
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
@@ -130,6 +128,7 @@ def command(file: str, out: str, name: str | None) -> None:
     nfcbridge trace export t.jsonl - --format scriptor
     """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     from nfcbridge.cli.errors import drop_output, print_notice
+    from nfcbridge.whole import open_whole
 
     chosen = find_format(out, name)
     if out == "-":
@@ -225,29 +224,3 @@ def list_lines(numbers: list[int]) -> str:
     """Return lines in words, the first ones of many."""
     shown = ", ".join(map(str, numbers[:MAX_LINES]))
     return shown if len(numbers) <= MAX_LINES else f"{shown} and {len(numbers) - MAX_LINES} more"
-
-
-@contextmanager
-def open_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that is there when it is whole, for its owner alone: until then it has another name beside.
-
-    What is no ordinary file, such as a pipe or /dev/null, cannot be replaced and is written as it comes.
-    """
-    import tempfile
-
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            yield file
-        return
-    path = path.resolve()  # a link stays one
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # people have not named the other one
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -5,7 +5,6 @@ matplotlib is imported in these two alone, and without a window system: figures 
 
 import math
 import os
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from nfcbridge.errors import ConfigError
 from nfcbridge.trace.durations import BINS, BINS_A_DECADE, CATEGORIES, Durations, TimeSpent, bin_start
 from nfcbridge.trace.stats import Stats
+from nfcbridge.whole import open_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def check_picture(path: Path) -> None:
 
 
 def save_picture(figure: "Figure", path: Path) -> None:
-    """Write a figure beside `path` and put it there when it is whole.
+    """Write a figure that is at `path` when it is whole.
 
     Raises:
         OSError: it cannot be written; what was at `path` is still there.
@@ -76,20 +76,13 @@ def save_picture(figure: "Figure", path: Path) -> None:
     ending = path.suffix.lower()[1:]
     # Without a date and with ids that come from the content, so that an unchanged trace gives an unchanged file.
     nothing = {"Date": None} if ending == "svg" else {"Software": None}
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".{ending}", dir=path.parent)
-    try:
-        with (
-            os.fdopen(descriptor, "wb") as file,
-            mpl.rc_context({"svg.hashsalt": "nfcbridge"}),
-            warnings.catch_warnings(),
-        ):
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a file's name: a box stands for it
-            figure.savefig(file, format=ending, dpi=DPI, metadata=nothing)
-        Path(name).chmod(0o666 & ~current_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with (
+        open_whole(path, mode=0o666 & ~current_umask()) as file,
+        mpl.rc_context({"svg.hashsalt": "nfcbridge"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a file's name: a box stands for it
+        figure.savefig(file, format=ending, dpi=DPI, metadata=nothing)
 
 
 def write_title(figure: "Figure", title: str) -> None:
