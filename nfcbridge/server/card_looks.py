@@ -10,7 +10,8 @@ reader nothing is looked for at all.
 A card that is also a Type 4 Tag counts like any other: many cards of charge points are (DESFire, SAK 20), and all that
 is asked of them is their UID. A UID of 4 octets that begins with 08 is not a card's: it is made up anew at each
 activation (ISO 14443-3), by phones that are cards themselves, by passports, and by cards that hide who they are. It
-could never be in a whitelist, so it is told and nothing else comes of it.
+could never be in a whitelist, so it is told and nothing else comes of it. One card has such a UID for good: it switches
+older controllers of the vendor to peer-to-peer, which is not spoken here, and that is told.
 """
 
 from typing import Final
@@ -29,13 +30,20 @@ HELD: Final = 2.5
 """Seconds for which a card is not seen until it was taken away: one at the edge of the field is missed now and then,
 and of two cards a look sees one."""
 
+PEER_TO_PEER_CARD: Final = bytes.fromhex("08EBEE08")
+
+UID_IS_RANDOM: Final = "ignored, the UID is random: a phone that is a card, or a card that hides its own"
+FOR_PEER_TO_PEER: Final = "ignored, it switches older controllers to peer-to-peer, which is not spoken here"
+
 RANDOM_UID: Final = 0x08
 _RANDOM_SIZE: Final = 4
 
 
-def is_random(uid: bytes) -> bool:
-    """Return whether a UID is made up anew at each activation."""
-    return len(uid) == _RANDOM_SIZE and uid[0] == RANDOM_UID
+def ignored(uid: bytes) -> str:
+    """Return why a card is not the charge point's affair, in words; empty if it is."""
+    if uid == PEER_TO_PEER_CARD:
+        return FOR_PEER_TO_PEER
+    return UID_IS_RANDOM if len(uid) == _RANDOM_SIZE and uid[0] == RANDOM_UID else ""
 
 
 class CardLooks:
@@ -64,7 +72,9 @@ class CardLooks:
         self._seen_at = {each: at for each, at in self._seen_at.items() if now - at < HELD}
         if uid is None:
             return None
-        kind = bytes([RANDOM_UID]) if is_random(uid) else uid  # the next one of the same phone is another
+        kind = (
+            bytes([RANDOM_UID]) if ignored(uid) == UID_IS_RANDOM else uid
+        )  # the next one of the same phone is another
         new = kind not in self._seen_at
         self._seen_at[kind] = now
         return uid if new else None

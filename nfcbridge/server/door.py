@@ -29,7 +29,7 @@ from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
 from nfcbridge.links.link import CardLooker, looker_of
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop, PendingAnswer
-from nfcbridge.server.card_looks import LOOK, CardLooks, is_random
+from nfcbridge.server.card_looks import LOOK, CardLooks, ignored
 from nfcbridge.server.collection import Collection
 from nfcbridge.server.oversight import Oversight
 from nfcbridge.stack import events as seen
@@ -52,8 +52,6 @@ REMEDIES: Final = {
     seen.Reason.UNREAD: "read the answer before writing the next request (or serve with --pipelining replace)",
 }
 CLOSE_AND_CONNECT: Final = "the app must close() and connect() before it reads, or use IsoDep"
-
-UID_IS_RANDOM: Final = "ignored, the UID is random: a phone that is a card, or a card that hides its own"
 
 _log: Final = logging.getLogger(__name__)
 
@@ -292,8 +290,8 @@ class Door:
         new = self._looks.looked(uid, time.monotonic(), offered=offered)
         if new is None:
             return
-        if is_random(new):
-            self._tell(told.CardRead, len(new), UID_IS_RANDOM)
+        if words := ignored(new):
+            self._tell(told.CardRead, len(new), words)
         else:
             oversight.card_read(new, lambda outcome: self._tell(told.CardRead, len(new), outcome))
 

@@ -4,17 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nfcbridge.server.card_looks import HELD, LISTEN, LOOK, REST, CardLooks, is_random
+from nfcbridge.server.card_looks import HELD, LISTEN, LOOK, REST, CardLooks, ignored
 
 CARD, OTHER = bytes.fromhex("ABCDEF12"), bytes.fromhex("04497622D93881")
 
 
 @pytest.mark.parametrize(
-    ("uid", "random"),
-    [("08ABCDEF", True), ("08EBEE08", True), ("09ABCDEF", False), ("08497622D93881", False), ("ABCDEF08", False)],
+    ("uid", "words"),
+    [
+        ("08ABCDEF", "the UID is random"),
+        ("08EBEE08", "peer-to-peer"),
+        ("08EBEE09", "the UID is random"),
+    ],
 )
-def test_a_uid_of_four_octets_that_begins_with_08_is_random(uid: str, random: bool) -> None:
-    assert is_random(bytes.fromhex(uid)) is random
+def test_a_uid_that_is_nobodys_is_ignored_and_why_is_told(uid: str, words: str) -> None:
+    assert words in ignored(bytes.fromhex(uid))
+
+
+@pytest.mark.parametrize("uid", ["09ABCDEF", "08497622D93881", "ABCDEF08", "88042233445566778899"])
+def test_a_uid_of_a_card_is_not_ignored(uid: str) -> None:
+    assert not ignored(bytes.fromhex(uid))
 
 
 def test_the_first_look_is_due_at_once_and_the_next_after_the_tag_was_offered() -> None:
