@@ -14,7 +14,7 @@ from nfcbridge.cli.trace import TRACE_COMMANDS
 from nfcbridge.formats.importing import IMPORT_FORMATS, Source, describe_formats, read_import
 
 if TYPE_CHECKING:
-    from typing import BinaryIO, TextIO
+    from typing import BinaryIO
 
     from rich.progress import Progress
 
@@ -141,35 +141,19 @@ def import_file(opened: "BinaryIO", target: Path | None, file: str, name: str | 
 
 
 def write(reading: "Reading", entries: "Iterator[Entry]", target: Path | None) -> int:
-    """Write a trace; return how many entries it has. What is no plain file, as a pipe, is written as it comes."""
+    """Write a trace to a file or stdout; return how many entries it has."""
     from nfcbridge.cli.errors import drop_output
     from nfcbridge.trace import write_trace
+    from nfcbridge.trace.entries import write_entries
 
-    if target is not None and (target.is_file() or not target.exists()):
-        return write_trace(target, reading.header, entries)
     if target is not None:
-        with target.open("w", encoding="ascii") as to:
-            return write_lines(reading, entries, to)
+        return write_trace(target, reading.header, entries)
     try:
-        count = write_lines(reading, entries, sys.stdout)
-        sys.stdout.flush()
+        count = write_entries(sys.stdout.buffer, reading.header, entries)
+        sys.stdout.buffer.flush()
     except BrokenPipeError:  # `| head` has seen enough
         drop_output()
         return 0
-    return count
-
-
-def write_lines(reading: "Reading", entries: "Iterator[Entry]", to: "TextIO") -> int:
-    """Write a trace as it comes; return how many entries it has."""
-    import msgspec
-
-    from nfcbridge.trace.entries import format_entry
-
-    to.write(msgspec.json.encode(reading.header).decode() + "\n")
-    count = 0
-    for entry in entries:
-        to.write(format_entry(entry))
-        count += 1
     return count
 
 

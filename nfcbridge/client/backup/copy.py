@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from nfcbridge.errors import ConfigError
+from nfcbridge.whole import open_whole
 
 VERSION: Final = 1
 """The value of `nfcbridge_backup`."""
@@ -146,14 +147,5 @@ def write_copy(path: Path, copy: Copy) -> None:
         OSError: it cannot be written; what was there before is still there.
     """
     octets = msgspec.json.format(msgspec.json.encode(copy), indent=2) + b"\n"
-    path = path.resolve()  # a link stays one, and what it leads to is written
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with open_whole(path, lasting=True) as file:
+        file.write(octets)
