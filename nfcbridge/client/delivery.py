@@ -101,10 +101,12 @@ class Delivery:
                 if phone.clock() + pause >= self._end:
                     raise
                 phone.statistics.torn += 1
+                phone.tell("nfc.torn", {"exception": error, "maybe_executed": self.maybe_executed})
                 phone.disconnect()
                 phone.sleep(pause)
                 pause = min(2 * pause, PAUSE_MOST)
                 self._find_tag(error)
+                phone.tell("nfc.found", {"activation": phone.statistics.activations})
         if self._activation != phone.statistics.activations:
             phone.statistics.recovered += 1
         return answer
@@ -155,6 +157,7 @@ class Delivery:
         self.maybe_executed = True
         self._committing_at = self._phone.clock()
         self._activation = self._phone.statistics.activations
+        self._phone.tell("nfc.commit", {"activation": self._activation})
 
     def _commit_accepted(self) -> None:
         self._accepted = True
@@ -167,6 +170,7 @@ class Delivery:
         self._repeated = not surely_not_executed
         self.maybe_executed = self._repeated
         self._phone.statistics.repeated += 1
+        self._phone.tell("nfc.repeat", {"maybe_executed": self.maybe_executed})
 
     def _find_answer(self) -> Answer | None:
         """Find out in a new activation what became of the request; None: it is to be written again."""

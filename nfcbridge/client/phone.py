@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from nfcbridge.client.delivery import Delivery
+from nfcbridge.client.tracing import Tell, tell_nobody
 from nfcbridge.errors import BlockError, FieldLostError, LinkError, LinkTimeoutError, LocalProtocolError, NfcBridgeError
 from nfcbridge.framing import Answer, Request
 from nfcbridge.isodep import (
@@ -55,9 +56,14 @@ class Statistics(msgspec.Struct):
     """What a phone counted since it was made. Octets are those of APDUs.
 
     Attributes:
+        activations: tags that were activated, the same one again included.
+        exchanges: requests that were answered.
         torn: how often an exchange was torn and the tag had to be found again.
         repeated: requests that were written again, since they had not been executed or may be executed twice.
         recovered: answers that were read in another activation than their request was committed in.
+        commands: APDUs that were sent, also those that got no response.
+        octets_sent: of these.
+        octets_received: of their responses.
     """
 
     activations: int = 0
@@ -86,6 +92,8 @@ class Phone:
     Attributes:
         tag: what the tag announces; None while there is no tag.
         ours: the tag is one of ours.
+        tell: told what happens to a request, see `client.tracing`; must not raise.
+        last_moment: on the phone's clock; a tag that has come gets no time beyond it.
     """
 
     def __init__(
@@ -108,6 +116,8 @@ class Phone:
         self.statistics = statistics or Statistics()
         self.tag: TagInfo | None = None
         self.ours = False
+        self.tell: Tell = tell_nobody
+        self.last_moment = inf
         self._watch = watch
         self._link: ReaderLink | None = None
         if first_id is None:
@@ -164,7 +174,7 @@ class Phone:
 
     def _detect(self, found: CardFound) -> TagInfo:
         """Start the block protocol with the card found and find its NDEF file, in DETECT_TIMEOUT."""
-        self._give_up_at = self.clock() + DETECT_TIMEOUT
+        self._give_up_at = min(self.clock() + DETECT_TIMEOUT, self.last_moment)
         try:
             self.ours = OUR_HISTORICAL in self._start_link(found)
             self.statistics.activations += 1

@@ -2,10 +2,12 @@
 
     httpx2.Client(transport=NfcTransport("udp:127.0.0.1:54321")).get("http://charger/system_state")
 
-What crosses, and what is refused before a single octet is written, is in `crossing`; how it fails is in `errors`.
+What crosses, and what is refused before a single octet is written, is in `crossing`; how it fails is in `errors`;
+what a trace hook of a request is told is in `tracing`; what is counted in `phone.Statistics`.
 """
 
 import threading
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +24,7 @@ from nfcbridge.client.errors import (
     NfcTagError,
 )
 from nfcbridge.client.phone import CONNECT_TIMEOUT, READ_TIMEOUT, Phone, Statistics, Watch
+from nfcbridge.client.tracing import Tracing
 from nfcbridge.errors import (
     CommandError,
     ConfigError,
@@ -52,7 +55,8 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """Carries requests of `httpx2.Client` and `httpx2.AsyncClient` to a tag. Any thread, any task; one at a time.
 
     The link is opened with the first request and the tag stays activated between requests. Timeouts are those of the
-    client: `connect` waits for a tag, `read` is for the whole exchange after it.
+    client: `pool` waits for other requests, `connect` for a tag, `read` is for the whole exchange after it. A total
+    time for all three has the transport, or a request: `extensions={"total": 20.0}`.
 
     Args:
         link: the name of a link, or an open reader end.
@@ -61,6 +65,10 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         trace: file to record the frames to.
         watch: called with every command APDU and its response.
         first_id: the messageID of the first request, for exchanges that shall be the same each time; by default random.
+        total: seconds for all of a request; None: as long as the other timeouts allow.
+
+    Attributes:
+        statistics: what was counted since the transport was made.
 
     Raises:
         NfcRefusedError, NfcConnectError, NfcConnectTimeout, NfcReadError, NfcReadTimeout, NfcTagError: see
@@ -76,8 +84,10 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         trace: Path | str | None = None,
         watch: Watch | None = None,
         first_id: int | None = None,
+        total: float | None = None,
     ) -> None:
         self.statistics = Statistics()
+        self._total = total
         self._source = link
         self._write_order = write_order
         self._language = language
@@ -133,23 +143,38 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     def _exchange(
         self, request: httpx2.Request, crossing: Crossing, withdrawn: threading.Event | None = None
     ) -> httpx2.Response:
+        tracing = Tracing(request, None if withdrawn is None else withdrawn.is_set)
         timeouts = _timeouts(request)
-        if not self._link.acquire(timeout=timeouts.pool):
-            raise httpx2.PoolTimeout("another request holds the link", request=request)
+        end = time.monotonic() + _total(request, self._total)
+
+        def within(timeout: float) -> float:
+            return min(timeout, max(0.0, end - time.monotonic()))
+
+        timeout = within(timeouts.pool)
+        with tracing.span("nfc.turn", timeout=timeout):
+            if not self._link.acquire(timeout=timeout):
+                raise httpx2.PoolTimeout("another request holds the link", request=request)
         try:
             if withdrawn is not None and withdrawn.is_set():
                 raise NfcRefusedError("the request was withdrawn", request=request)  # nobody hears it
-            phone = self._connect(request, timeouts.connect)
-            answer = self._ask(phone, request, crossing, timeouts.read)
+            timeout = within(timeouts.connect)
+            with tracing.span("nfc.connect", timeout=timeout) as ended:
+                phone = self._connect(request, timeout, end)
+                ended["return_value"] = phone.tag
+            phone.tell = tracing.tell
+            with tracing.span("nfc.exchange", method=crossing.method, path=crossing.path) as ended:
+                answer = self._ask(phone, request, crossing, within(timeouts.read))
+                ended["return_value"] = answer.status
         finally:
             self._link.release()
         headers = {"content-type": "application/json"} if answer.content else {}
         return httpx2.Response(answer.status, headers=headers, content=answer.content)
 
-    def _connect(self, request: httpx2.Request, timeout: float) -> Phone:
+    def _connect(self, request: httpx2.Request, timeout: float, last_moment: float) -> Phone:
         try:
             with self._ends:
                 phone = self._phone = self._phone or self._open()
+            phone.last_moment = last_moment
             phone.connect(timeout)
         except LinkTimeoutError as error:
             raise NfcConnectTimeout(str(error), request=request) from error
@@ -223,3 +248,8 @@ def _timeouts(request: httpx2.Request) -> Timeouts:
         return FOREVER if value is None else min(value, FOREVER)
 
     return Timeouts(seconds("pool", FOREVER), seconds("connect", CONNECT_TIMEOUT), seconds("read", READ_TIMEOUT))
+
+
+def _total(request: httpx2.Request, otherwise: float | None) -> float:
+    total: float | None = request.extensions.get("total", otherwise)
+    return FOREVER if total is None else min(total, FOREVER)
