@@ -144,13 +144,13 @@ def test_a_reader_of_stdout_may_stop() -> None:
 def test_stdout_that_was_closed_is_no_fault(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Closed(io.StringIO):
-        def write(self, _text: str) -> int:
+    class Closed(io.BytesIO):
+        def write(self, _octets: object) -> int:
             raise BrokenPipeError
 
     dropped = []
     monkeypatch.setattr("nfcbridge.cli.errors.drop_output", lambda: dropped.append(1))
-    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Closed()))
     assert main(["trace", "import", str(log), "-"]) == ExitCode.DONE
     assert dropped == [1]
     assert "0 entries" in capsys.readouterr().err
