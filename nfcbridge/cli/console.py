@@ -14,7 +14,7 @@ from typing import Final
 import click
 import msgspec
 
-from nfcbridge.cli.errors import drop_output
+from nfcbridge.cli.errors import drop_output, escape_controls
 from nfcbridge.server import events as told
 from nfcbridge.server.events import EmulatorEvent
 
@@ -123,11 +123,6 @@ class Console:
 def describe_event(event: EmulatorEvent) -> str:
     """Return an event in words."""
     return _WORDS[type(event)](event)
-
-
-def escape_controls(text: str) -> str:
-    r"""Return the text with what a terminal would obey written as \x1b."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _answer_sent(event: told.AnswerSent) -> str:

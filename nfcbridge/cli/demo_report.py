@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.text import Text
 
 from nfcbridge import airtime
-from nfcbridge.cli.console import ALERTS, describe_event, escape_controls
+from nfcbridge.cli.console import ALERTS, describe_event
+from nfcbridge.cli.errors import escape_controls
 from nfcbridge.cli.terminal import GAP, NARROW_GAP, has_colour, open_table, print_table, print_whole
 from nfcbridge.errors import ResponseError
 from nfcbridge.framing import parse_answer, parse_request

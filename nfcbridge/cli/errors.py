@@ -87,16 +87,26 @@ def drop_output() -> None:
     os.close(nothing)
 
 
+def escape_controls(text: str) -> str:
+    r"""Return the text with what a terminal would obey written as \x1b."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _one_line(message: str) -> str:
+    """What a charger or a file says may be in it, and must not be able to paint on the terminal."""
+    return escape_controls(" ".join(message.split()))
+
+
 def print_error(message: str) -> None:
     """Print one line on stderr: what is wrong, and what to do."""
-    click.echo(f"nfcbridge: error: {' '.join(message.split())}", err=True)
+    click.echo(f"nfcbridge: error: {_one_line(message)}", err=True)
 
 
 def print_warning(message: str) -> None:
     """Print one line on stderr: what may surprise."""
-    click.echo(f"nfcbridge: warning: {' '.join(message.split())}", err=True)
+    click.echo(f"nfcbridge: warning: {_one_line(message)}", err=True)
 
 
 def print_notice(message: str) -> None:
     """Print one line on stderr: what the user must know and stdout, read by programs, is no place for."""
-    click.echo(f"nfcbridge: {' '.join(message.split())}", err=True)
+    click.echo(f"nfcbridge: {_one_line(message)}", err=True)

@@ -8,7 +8,7 @@ import click
 from nfcbridge.cli import COMMANDS
 from nfcbridge.cli.backup import part_option, patience_option, tell_slipped
 from nfcbridge.cli.door import Door, at_a_door, open_session
-from nfcbridge.cli.errors import ExitCode, print_error, print_notice
+from nfcbridge.cli.errors import ExitCode, escape_controls, print_error, print_notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def command(
 def refuse(file: Path, wrong: "Sequence[str]") -> int:
     """Tell what is wrong with a backup."""
     for problem in wrong[:MAX_SHOWN]:
-        click.echo(problem, err=True)
+        click.echo(escape_controls(problem), err=True)
     if len(wrong) > MAX_SHOWN:
         click.echo(f"and {len(wrong) - MAX_SHOWN} more", err=True)
     print_error(f"{file}: {len(wrong)} things in it cannot be restored; nothing was changed")
@@ -93,7 +93,6 @@ def refuse(file: Path, wrong: "Sequence[str]") -> int:
 
 def show(steps: "Sequence[Step]", copy: "Copy") -> None:
     """Print what would be done, as a table."""
-    from nfcbridge.cli.console import escape_controls
     from nfcbridge.cli.terminal import open_console, open_table, print_table
 
     if not steps:

@@ -7,6 +7,7 @@ stdout has the contents of the answers, one a line.
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -65,7 +66,7 @@ def command(door: Door) -> int:
             keys: set[str] = set()
             Talk(session, door, prompted(door, keys), keys).run()
             return ExitCode.DONE
-        talk = Talk(session, door, (line.rstrip("\n") for line in sys.stdin))
+        talk = Talk(session, door, piped())
         talk.run()
     return ExitCode.REFUSED if talk.refused else ExitCode.DONE
 
@@ -129,8 +130,8 @@ class Talk:
         response = self._session.request(line.method, line.path, line.content)
         seconds = time.perf_counter() - begun
         self.refused |= response.status_code >= FIRST_ERROR
-        if self._keys is not None and line.path.startswith("/settings") and response.content:
-            self._keys |= keys_of(response.json())
+        if self._keys is not None and line.path.startswith("/settings"):
+            self._keys |= keys_of(parsed(response.content))
         if self._console.is_terminal:
             self._print_pretty(response, seconds)
             return
@@ -141,7 +142,7 @@ class Talk:
             click.echo(response.content)
 
     def _print_pretty(self, response: "httpx2.Response", seconds: float) -> None:
-        from rich.json import JSON
+        from rich.highlighter import JSONHighlighter
         from rich.text import Text
 
         good = response.status_code < FIRST_ERROR
@@ -149,7 +150,7 @@ class Talk:
         told = f"  {len(response.content)} octets  {seconds * 1000:.0f} ms"
         self._console.print(Text.assemble((status, "green" if good else "red"), (told, "dim")))
         if response.content:
-            self._console.print(JSON.from_data(response.json()))
+            self._console.print(JSONHighlighter()(Text(pretty(response.content))), soft_wrap=True)
 
     def login(self) -> None:
         """Log in again."""
@@ -198,10 +199,51 @@ def operations() -> Iterator[tuple[str, str, str]]:
         yield operation.method, operation.path, operation.summary
 
 
+def parsed(content: bytes) -> object:
+    """Return a JSON document, None for anything else: over HTTP a charger has pages too."""
+    import msgspec
+
+    try:
+        return msgspec.json.decode(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def pretty(content: bytes) -> str:
+    r"""Return an answer for people: JSON in lines; what a terminal would obey is written as \u001b, as JSON may."""
+    import msgspec
+
+    text = content.decode(errors="backslashreplace")
+    with suppress(ValueError, RecursionError):
+        text = msgspec.json.format(text)
+    return "\n".join(
+        "".join(sign if sign.isprintable() else json_escape(sign) for sign in line) for line in text.split("\n")
+    )
+
+
+def json_escape(sign: str) -> str:
+    r"""Return a sign as \u001b, of two parts past U+FFFF."""
+    units = sign.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def keys_of(settings: object) -> set[str]:
     """Return the keys in an answer about settings."""
     result = settings.get("result") if isinstance(settings, dict) else None
     return set(result) if isinstance(result, dict) else set()
+
+
+def piped() -> Iterator[str]:
+    """Return the lines on stdin.
+
+    Raises:
+        click.UsageError: they are not UTF-8.
+    """
+    try:
+        for line in sys.stdin:
+            yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise click.UsageError("the lines on stdin are not UTF-8") from error
 
 
 def prompted(door: Door, keys: Iterable[str]) -> Iterator[str]:

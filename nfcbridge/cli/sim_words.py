@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from nfcbridge.cli.console import escape_controls
+from nfcbridge.cli.errors import escape_controls
 
 WIDTH: Final = 12
 """Columns of the first column."""

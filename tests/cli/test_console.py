@@ -15,7 +15,8 @@ import click
 import pytest
 
 from nfcbridge.cli import console as console_module
-from nfcbridge.cli.console import Console, EventQueue, describe_event, escape_controls
+from nfcbridge.cli.console import Console, EventQueue, describe_event
+from nfcbridge.cli.errors import escape_controls
 from nfcbridge.server import events as told
 from nfcbridge.server.events import EmulatorEvent
 from tests.cli.in_terminal import environment

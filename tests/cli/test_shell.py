@@ -17,7 +17,7 @@ from prompt_toolkit.output import DummyOutput
 from nfcbridge.cli import main, shell
 from nfcbridge.cli.door import Door
 from nfcbridge.cli.errors import ExitCode
-from nfcbridge.cli.shell import Line, Talk, completer, completions, history, keys_of, parse_line, prompted
+from nfcbridge.cli.shell import Line, Talk, completer, completions, history, keys_of, parse_line, pretty, prompted
 from nfcbridge.client.errors import NfcReadTimeout
 from nfcbridge.client.session import Session
 
@@ -185,3 +185,41 @@ def test_a_terminal_is_talked_to(
     monkeypatch.setattr(shell, "prompted", typed)
     assert main(["shell", "--link", charger]) == ExitCode.DONE  # who types sees what failed
     assert capsys.readouterr().out == '{"success":false}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (
+            '{"a":"\u009b31m\u202e\\u001b\U000e0001é"}'.encode(),
+            '{\n  "a": "\\u009b31m\\u202e\\u001b\\udb40\\udc01é"\n}',
+        ),
+        (b"<p>\x1b[31m\xff", "<p>\\u001b[31m\\xff"),
+        (b"[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_what_a_charger_says_cannot_paint_on_the_terminal(content: bytes, shown: str) -> None:
+    assert pretty(content) == shown
+
+
+def test_a_page_over_http_is_no_json_and_is_shown_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def page(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/login":
+            return answer(request)
+        return httpx2.Response(200, content=b"<!doctype html>\n<p>")
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Session(httpx2.MockTransport(page), "operator", "x") as session:
+        Talk(session, DOOR, ["/docs", "/settings"], set()).run()
+    assert capsys.readouterr().out.count("<!doctype html>\n<p>\n") == 2
+
+
+def test_what_stdin_has_beside_utf_8_is_told(
+    charger: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"/transactions/active\n/\xff\n"), encoding="utf-8"))
+    assert main(["shell", "--link", charger]) == ExitCode.USAGE
+    assert "the lines on stdin are not UTF-8" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from typing import ClassVar, Final, Protocol
 import click
 import msgspec
 
-from nfcbridge.cli.console import escape_controls
+from nfcbridge.cli.errors import escape_controls
 from nfcbridge.cli.trace.show import wants_colours
 from nfcbridge.lint import Finding, Rule, Severity
 from nfcbridge.lint.report import describe_place, finding_as_data, line_of, rule_as_data

@@ -193,7 +193,7 @@ def show(reports: "Iterable[Report]", total: int, add: "Callable[[Report], None]
         total: how many there will be.
         add: is given each.
     """
-    from nfcbridge.cli.console import escape_controls
+    from nfcbridge.cli.errors import escape_controls
 
     counts = {"equal": 0, "different": 0, "unreadable": 0}
     with open_progress(total) as advance:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from nfcbridge.cli.console import escape_controls
+from nfcbridge.cli.errors import escape_controls
 from nfcbridge.trace.entries import Header
 from nfcbridge.trace.seen import (
     ActivationSeen,

@@ -245,7 +245,7 @@ def as_builtins(stats: "Stats") -> dict[str, Any]:
 
 def print_tables(counted: Sequence[Counted], total: "Stats") -> None:
     """Print what crossed and where the time went, a row a file, and the total of several."""
-    from nfcbridge.cli.console import escape_controls
+    from nfcbridge.cli.errors import escape_controls
     from nfcbridge.cli.terminal import has_colour, open_console
 
     console = open_console()
@@ -353,7 +353,7 @@ def draw(counted: Sequence[Counted], total: "Stats", picture: Path, exchange: in
         ConfigError: there is no such exchange.
         OSError: the file cannot be written.
     """
-    from nfcbridge.cli.console import escape_controls
+    from nfcbridge.cli.errors import escape_controls
     from nfcbridge.cli.trace.picture_timeline import draw_timeline
     from nfcbridge.cli.trace.pictures import draw_histogram, save_picture
     from nfcbridge.errors import ConfigError
@@ -373,7 +373,7 @@ def draw(counted: Sequence[Counted], total: "Stats", picture: Path, exchange: in
 
 def title_of(counted: Counted, timeline: "Timeline") -> str:
     """Return what stands above a timeline; what a phone wrote with its control characters escaped."""
-    from nfcbridge.cli.console import escape_controls
+    from nfcbridge.cli.errors import escape_controls
 
     exchange = timeline.exchange
     request = None if exchange is None else exchange.request.request
