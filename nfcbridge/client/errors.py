@@ -1,5 +1,6 @@
 """What the transport raises: exceptions of httpx2 that are ours too, so that code for either catches them.
 
+NfcPoolTimeout       httpx2.PoolTimeout           LinkTimeoutError      another request had the link for too long
 NfcConnectTimeout    httpx2.ConnectTimeout        LinkTimeoutError      no tag came in time
 NfcConnectError      httpx2.ConnectError          LinkError             the link cannot be opened or failed
 NfcReadTimeout       httpx2.ReadTimeout           LinkTimeoutError      no answer in time
@@ -14,6 +15,10 @@ be sent again.
 import httpx2
 
 from nfcbridge import errors
+
+
+class NfcPoolTimeout(httpx2.PoolTimeout, errors.LinkTimeoutError):
+    """Another request had the link for too long. Nothing was sent."""
 
 
 class NfcConnectTimeout(httpx2.ConnectTimeout, errors.LinkTimeoutError):

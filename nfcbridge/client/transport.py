@@ -18,6 +18,7 @@ from nfcbridge.client.crossing import Crossing, check_head, with_content
 from nfcbridge.client.errors import (
     NfcConnectError,
     NfcConnectTimeout,
+    NfcPoolTimeout,
     NfcReadError,
     NfcReadTimeout,
     NfcRefusedError,
@@ -71,8 +72,8 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         statistics: what was counted since the transport was made.
 
     Raises:
-        NfcRefusedError, NfcConnectError, NfcConnectTimeout, NfcReadError, NfcReadTimeout, NfcTagError: see
-            `nfcbridge.client.errors`.
+        NfcRefusedError, NfcPoolTimeout, NfcConnectError, NfcConnectTimeout, NfcReadError, NfcReadTimeout, NfcTagError:
+            see `nfcbridge.client.errors`.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         timeout = within(timeouts.pool)
         with tracing.span("nfc.turn", timeout=timeout):
             if not self._link.acquire(timeout=timeout):
-                raise httpx2.PoolTimeout("another request holds the link", request=request)
+                raise NfcPoolTimeout("another request holds the link: wait longer, or close it", request=request)
         try:
             if withdrawn is not None and withdrawn.is_set():
                 raise NfcRefusedError("the request was withdrawn", request=request)  # nobody hears it

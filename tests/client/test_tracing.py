@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from nfcbridge import errors
-from nfcbridge.client.errors import NfcConnectTimeout, NfcReadError, NfcReadTimeout
+from nfcbridge.client.errors import NfcConnectTimeout, NfcPoolTimeout, NfcReadError, NfcReadTimeout
 from nfcbridge.client.transport import NfcTransport
 from nfcbridge.links import open_reader
 from nfcbridge.type4 import TagInfo, WriteOrder
@@ -207,8 +207,10 @@ def test_the_total_time_ends_the_wait_for_another_request(desk: Desk) -> None:
         waiting = threading.Thread(target=client.get, args=("/wait",), kwargs={"extensions": {"total": None}})
         waiting.start()
         assert desk.hall.gate.reached.wait(SOON)
-        with pytest.raises(httpx2.PoolTimeout):
+        with pytest.raises(httpx2.PoolTimeout) as failed:
             client.get("/nothing")
+        assert isinstance(failed.value, NfcPoolTimeout)
+        assert not failed.value.maybe_executed
         desk.hall.gate.open()
         waiting.join(SOON)
     assert desk.hall.calls == ["GET /wait"]
