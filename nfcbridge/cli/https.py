@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nfcbridge.cli.errors import print_notice
 from nfcbridge.cli.parameters import host_of_endpoint
-from nfcbridge.cli.serve import ServeSettings
+from nfcbridge.cli.serve_settings import ServeSettings
 from nfcbridge.server.certificate import keep_self_signed, load_pair, names_of_host
 
 

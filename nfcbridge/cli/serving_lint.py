@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nfcbridge.cli.errors import print_warning
-from nfcbridge.cli.serve import ServeSettings
+from nfcbridge.cli.serve_settings import ServeSettings
 from nfcbridge.server.emulator import CardSettings
 from nfcbridge.server.events import EmulatorEvent
 from nfcbridge.server.live_lint import TOLD_BY_THE_DOOR, LiveLint

@@ -8,10 +8,10 @@ import pytest
 
 from nfcbridge.charger import Durability
 from nfcbridge.charger.point import clock
-from nfcbridge.cli import main, serve, serving
+from nfcbridge.cli import main, serve, serve_settings, serving, serving_words
 from nfcbridge.cli.charger import AS_SHIPPED
 from nfcbridge.cli.errors import ExitCode
-from nfcbridge.cli.serve import ServeSettings, stays_on_this_machine
+from nfcbridge.cli.serve_settings import ServeSettings, stays_on_this_machine
 
 
 @pytest.fixture
@@ -240,18 +240,42 @@ def test_the_command_to_try_is_the_shortest_that_works(
     args: list[str], links: list[str], command: str, started: list[ServeSettings]
 ) -> None:
     main(["serve", *args])
-    assert serving.command_to_try(started[0], links, "http://127.0.0.1:8080") == command
+    assert serving_words.command_to_try(started[0], links, "http://127.0.0.1:8080") == command
 
 
 def test_a_certificate_of_our_own_in_a_file_is_trusted_by_the_command_to_try(started: list[ServeSettings]) -> None:
     main(["serve", "--https"])
-    command = serving.command_to_try(started[0], ["memory:a"], "https://127.0.0.1:8080", Path("/a b/certificate.pem"))
+    command = serving_words.command_to_try(
+        started[0], ["memory:a"], "https://127.0.0.1:8080", Path("/a b/certificate.pem")
+    )
     assert command == "curl --cacert '/a b/certificate.pem' https://127.0.0.1:8080/v1/login"
 
 
 def test_where_no_other_process_can_come_there_is_nothing_to_try(started: list[ServeSettings]) -> None:
     main(["serve"])
-    assert serving.command_to_try(started[0], ["memory:a"], None) == ""
+    assert serving_words.command_to_try(started[0], ["memory:a"], None) == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "warned"),
+    [
+        (["--dev"], ["operator's password"]),
+        (["--http", "0.0.0.0:80"], ["not encrypted"]),
+        (["--hold", "618ms", "--mle", "257"], ["--hold 0.618s", "--mle 257"]),
+        (["--hold", "617ms", "--mle", "256", "--http", "0.0.0.0:80", "--https"], []),
+        # A recorded card has no password of ours, and times and limits of its own.
+        (["--replay", __file__, "--dev", "--hold", "618ms", "--mle", "257"], []),
+        (["--replay", __file__, "--http", "0.0.0.0:80"], ["not encrypted"]),
+    ],
+)
+def test_settings_that_work_and_may_surprise_are_warned_of(
+    args: list[str], warned: list[str], started: list[ServeSettings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["serve", *args])
+    serving_words.warn(started[0])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(warned)
+    assert all(word in line for word, line in zip(warned, lines, strict=True))
 
 
 def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeSettings]) -> None:
@@ -262,8 +286,8 @@ def test_settings_cannot_be_changed_after_they_were_checked(started: list[ServeS
 
 
 def test_the_durabilities_are_those_of_the_store() -> None:
-    assert tuple(Durability) == serve.DURABILITIES
-    assert Durability(serve.DEFAULT_DURABILITY) is AS_SHIPPED.durability
+    assert tuple(Durability) == serve_settings.DURABILITIES
+    assert Durability(serve_settings.DEFAULT_DURABILITY) is AS_SHIPPED.durability
 
 
 def test_the_largest_speed_is_the_clocks() -> None:

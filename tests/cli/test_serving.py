@@ -21,6 +21,7 @@ from nfcbridge.charger import Role, Store, open_store
 from nfcbridge.cli import console, main
 from nfcbridge.cli import serving as serving_module
 from nfcbridge.cli.errors import ExitCode
+from nfcbridge.cli.foreign_app import place_in_module
 
 PROJECT: Final = Path(__file__).parents[2]
 PROGRAM: Final = [sys.executable, "-c", "import sys; from nfcbridge.cli import main; sys.exit(main())"]
@@ -524,7 +525,7 @@ def test_an_application_that_cannot_be_imported_is_told_with_its_line(source: st
 
 
 def test_a_place_that_nobody_knows_is_left_out() -> None:
-    assert serving_module.place_in_module(RuntimeError()) == ""
+    assert place_in_module(RuntimeError()) == ""
 
 
 def test_a_port_that_is_taken_is_exit_code_3(tmp_path: Path) -> None:

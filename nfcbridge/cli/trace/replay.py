@@ -104,7 +104,7 @@ def command(
         if app is None:
             reports = replay_many(traces, executor, level=level, passwords=known, window=window)
         else:
-            from nfcbridge.cli.serving import import_app
+            from nfcbridge.cli.foreign_app import import_app
 
             served: Any = import_app(app)
             reports = (replay_file(trace, level=level, passwords=known, app=served) for trace in traces)
