@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from nfcbridge.client.transport import NfcTransport
     from nfcbridge.errors import NfcBridgeError
     from nfcbridge.lint import Linter
-    from nfcbridge.server.emulator import CardSettings, Emulator, serve
+    from nfcbridge.server.emulator import Emulator, serve
     from nfcbridge.server.live_lint import LiveLint
+    from nfcbridge.server.settings import CardSettings
     from nfcbridge.trace import Recorder
     from nfcbridge.type4 import CardConfig, Type4Card
 
@@ -40,7 +41,7 @@ __all__ = [
 _HOMES: Final = {
     "AsyncSession": "nfcbridge.client.session",
     "CardConfig": "nfcbridge.type4",
-    "CardSettings": "nfcbridge.server.emulator",
+    "CardSettings": "nfcbridge.server.settings",
     "Emulator": "nfcbridge.server.emulator",
     "Linter": "nfcbridge.lint",
     "LiveLint": "nfcbridge.server.live_lint",

@@ -15,7 +15,7 @@ from nfcbridge.errors import ConfigError, RemoteProtocolError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
-from nfcbridge.server.emulator import CardSettings, HttpSettings
+from nfcbridge.server.settings import CardSettings, HttpSettings
 from nfcbridge.trace import TraceOrigin
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from nfcbridge.cli.errors import print_warning
 from nfcbridge.cli.serve_settings import ServeSettings
-from nfcbridge.server.emulator import CardSettings
 from nfcbridge.server.events import EmulatorEvent
 from nfcbridge.server.live_lint import TOLD_BY_THE_DOOR, LiveLint
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.trace import TraceOrigin
 
 

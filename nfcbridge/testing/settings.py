@@ -16,7 +16,7 @@ from nfcbridge.errors import ConfigError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import DEFAULT as DEFAULT_ATS
 from nfcbridge.isodep import Ats
-from nfcbridge.server.emulator import CardSettings
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.type4 import EMPTY_MESSAGE, CardConfig
 
 PASSWORDS: Final[Mapping[str, str]] = {role.value: role.value for role in Role}

@@ -20,8 +20,9 @@ from urllib.parse import unquote
 from nfcbridge.client.phone import Phone
 from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.links import open_reader
-from nfcbridge.server.emulator import Emulator, HttpSettings
+from nfcbridge.server.emulator import Emulator
 from nfcbridge.server.events import ApplicationFailed, EmulatorEvent
+from nfcbridge.server.settings import HttpSettings
 from nfcbridge.text import decode_text, encode_text
 from nfcbridge.type4 import EMPTY_MESSAGE, read, run_procedure, write
 from tests.api.world import World

@@ -17,8 +17,9 @@ import httpx2
 
 from nfcbridge.client.transport import NfcTransport
 from nfcbridge.dispatch import Receive, Scope, Send
-from nfcbridge.server.emulator import Emulator, HttpSettings
+from nfcbridge.server.emulator import Emulator
 from nfcbridge.server.events import ApplicationFailed, EmulatorEvent
+from nfcbridge.server.settings import HttpSettings
 from tests.api.doors import BASE, FIRST_ERROR, PATIENCE, Reply, as_octets, below_base
 from tests.api.world import World
 

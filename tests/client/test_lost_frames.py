@@ -10,7 +10,8 @@ from nfcbridge.dispatch import Receive, Scope, Send
 from nfcbridge.errors import FieldLostError, LinkTimeoutError
 from nfcbridge.isodep import OUR_HISTORICAL, Ats
 from nfcbridge.links import open_reader
-from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.server.emulator import Emulator
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.type4 import WriteOrder
 from tests.client.ends import Overheard
 from tests.server.apps import OK

@@ -20,7 +20,7 @@ from nfcbridge.errors import (
 from nfcbridge.framing import Answer, ExchangeConfig
 from nfcbridge.isodep import OUR_HISTORICAL, Ats
 from nfcbridge.links import CardFound, open_reader
-from nfcbridge.server.emulator import CardSettings
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.stack.reader import POLL_FIRST
 from nfcbridge.type4 import WriteOrder
 from tests.client.ends import CC, NOT_FOUND, READ_ONLY_CC, ForeignTag, Overheard

@@ -12,8 +12,9 @@ from nfcbridge import NfcTransport, Session
 from nfcbridge.charger.bench import Bench
 from nfcbridge.cli.charger import REAL_TIME, SimSettings, open_charger
 from nfcbridge.framing import ExchangeConfig
-from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.server.emulator import Emulator
 from nfcbridge.server.events import AnswerSent, AnswerUnread, EmulatorEvent
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.trace import Dir, Entry, Header, TraceFile, write_trace
 
 PASSWORD = "operator"

@@ -16,7 +16,8 @@ from nfcbridge.replay import captured_card, replay_file
 from nfcbridge.replay.captured import CapturedCharger, Recorded
 from nfcbridge.replay.captured_card import CapturedApp, load_capture
 from nfcbridge.replay.link import ReplayReader, open_reader, parse_name
-from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.server.emulator import Emulator
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.text import decode_text
 from nfcbridge.trace import Header
 from nfcbridge.type4 import CardConfig

@@ -20,7 +20,8 @@ from nfcbridge.links import CardSelected, FieldOff, Frame
 from nfcbridge.links import Level as LinkLevel
 from nfcbridge.phones import ScriptedPhone
 from nfcbridge.replay import Level, level_of, replay_file
-from nfcbridge.server.emulator import CardSettings, Emulator
+from nfcbridge.server.emulator import Emulator
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Dir, Header, TraceOrigin
 from nfcbridge.type4 import CardConfig

@@ -8,7 +8,7 @@ import pytest
 
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.server import events as told
-from nfcbridge.server.emulator import CardSettings
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.type4 import CardConfig
 from tests.server.hall import SOON, Desk
 from tests.stack.octets import OK, read, text_message, write

@@ -23,7 +23,8 @@ from nfcbridge.isodep import Ats
 from nfcbridge.links import CardIdentity, Level, open_card, open_reader
 from nfcbridge.server import events as told
 from nfcbridge.server.door import Door
-from nfcbridge.server.emulator import SWITCH_INTERVAL, CardSettings, Emulator, parse_endpoint, place_of, serve
+from nfcbridge.server.emulator import SWITCH_INTERVAL, Emulator, place_of, serve
+from nfcbridge.server.settings import CardSettings, parse_endpoint
 from nfcbridge.type4 import CardConfig
 from tests.server.hall import SOON, Desk, Hall
 from tests.server.scripted import ScriptedCard
