@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import httpx2
 
@@ -23,6 +23,9 @@ from nfcbridge.client.login import (
     Exchange,
 )
 from nfcbridge.errors import NfcBridgeError
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 
 class Session:
@@ -94,7 +97,8 @@ class Session:
             self._run(self._credentials.log_out())
 
     def close(self) -> None:
-        """Free the transport, without a logout."""
+        """Free the transport, without a logout; the session ends by itself after 60 s."""
+        self._credentials.session_id = None
         self._over.set()
         self._client.close()
         if self._keeper is not None and self._keeper is not threading.current_thread():
@@ -180,7 +184,7 @@ class AsyncSession:
         self._keep_alive = keep_alive
         self._used_at = 0.0
         self._in_use = anyio.Lock()
-        self._tasks = anyio.create_task_group()
+        self._tasks: TaskGroup | None = None  # of the event loop in which it is entered
 
     async def login(self) -> httpx2.Response:
         """See `Session.login`."""
@@ -201,8 +205,12 @@ class AsyncSession:
             await self._run(self._credentials.log_out())
 
     async def close(self) -> None:
-        """Free the transport, without a logout."""
-        await self._client.aclose()
+        """Free the transport, without a logout; the session ends by itself after 60 s."""
+        import anyio
+
+        self._credentials.session_id = None
+        with anyio.CancelScope(shield=True):  # or a task that is cancelled would leave the reader open
+            await self._client.aclose()
 
     async def _run(self, exchange: Exchange) -> httpx2.Response:
         import anyio
@@ -234,17 +242,22 @@ class AsyncSession:
         except BaseException:
             await self.close()
             raise
-        await self._tasks.__aenter__()
         if self._keep_alive is not None:
+            import anyio
+
+            self._tasks = anyio.create_task_group()
+            await self._tasks.__aenter__()
             self._tasks.start_soon(self._keep, self._keep_alive)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tasks.cancel_scope.cancel()
-        await self._tasks.__aexit__(None, None, None)
         try:
+            tasks, self._tasks = self._tasks, None
+            if tasks is not None:
+                tasks.cancel_scope.cancel()
+                await tasks.__aexit__(None, None, None)  # the error is not its own, and stays as it is
             if error is None:
                 await self.logout()
             elif isinstance(error, Exception) and not isinstance(error, httpx2.TransportError):

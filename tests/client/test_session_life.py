@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import httpx2
 import pytest
@@ -237,3 +238,43 @@ def test_threads_share_a_session_over_nfc(link: str) -> None:
                 join: Callable[[], None] = thread.join
                 stack.callback(join)
     assert states == ["idle"] * 5
+
+
+class Kept(httpx2.MockTransport):
+    """Tells whether it was closed, as a reader that others are to have."""
+
+    closed = False
+
+    async def aclose(self) -> None:
+        await anyio.lowlevel.checkpoint()  # where a task that was cancelled would end
+        self.closed = True
+
+
+@pytest.mark.parametrize("keep_alive", [None, 60.0])
+def test_an_asynchronous_session_that_is_cancelled_frees_its_transport(keep_alive: float | None) -> None:
+    transport = Kept(Charger().answer)
+    session = AsyncSession(transport, "operator", "x", keep_alive=keep_alive)  # an event loop is not needed yet
+
+    async def run() -> None:
+        with anyio.CancelScope() as scope:
+            async with session:
+                scope.cancel()
+                await anyio.sleep_forever()
+
+    anyio.run(run)
+    assert transport.closed
+
+
+def test_a_session_that_was_closed_inside_has_nothing_to_log_out() -> None:
+    charger = Charger()
+
+    async def run() -> None:
+        async with AsyncSession(charger.transport(), "operator", "x") as session:
+            await session.close()
+
+    anyio.run(run)
+    with Session(charger.transport(), "operator", "x") as session:
+        session.close()
+        session.close()
+        assert session.session_id is None
+    assert "POST /logout" not in charger.asked
