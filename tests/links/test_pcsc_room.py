@@ -170,6 +170,16 @@ def test_a_card_that_was_exchanged_unseen_is_found_after_the_field_was_switched_
         end.field_off()
 
 
+def test_a_card_that_comes_back_before_pcscd_has_looked_is_found(room: Room, end: ReaderEnd) -> None:
+    with LiteralCard(room.connect(FIRST)):
+        end.activate(SOON)
+    end.field_off()  # of a card that is gone
+    with LiteralCard(room.connect(FIRST)):
+        assert end.activate(SOON).atr == ATR
+        assert end.transceive(SELECT, SOON) == bytes.fromhex("9000")
+        end.field_off()
+
+
 def test_the_second_reader_is_found_by_its_name_and_by_its_card(room: Room, end: ReaderEnd) -> None:
     with pytest.raises(LinkTimeoutError, match="no card came to Virtual PCD 00 00, Virtual PCD 00 01"):
         end.activate(0.0)
