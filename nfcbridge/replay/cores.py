@@ -15,7 +15,7 @@ from nfcbridge.charger import FixedPasswords, Role, create_app
 from nfcbridge.charger.bench import Bench
 from nfcbridge.charger.description import KIND, Description
 from nfcbridge.charger.point import ChargerClock
-from nfcbridge.charger.randomness import SYSTEM, SeededRandomness
+from nfcbridge.charger.randomness import SeededRandomness
 from nfcbridge.dispatch import App, call_app
 from nfcbridge.errors import ConfigError, TraceError
 from nfcbridge.framing import Answer, Request
@@ -30,6 +30,9 @@ OPERATOR: Final = "operator"
 
 _T = TypeVar("_T")
 
+
+ANY_SEED: Final = 0
+"""Of a charger whose recording tells no seed: reports tell what it makes up, and are to be the same each time."""
 
 AS_RECORDED: Final = 999
 """The status of an answer whose content is a whole NDEF message; HTTP has no such status."""
@@ -165,7 +168,7 @@ class ChargerCore(AppCore):
             controller = known.make_controller(
                 charger_clock,
                 FixedPasswords({Role(role): password for role, password in passwords.items()}),
-                SYSTEM if header.seed is None else SeededRandomness(header.seed),
+                SeededRandomness(ANY_SEED if header.seed is None else header.seed),
             )
             self.bench = Bench(controller, create_app(controller))
             self.bench.serves([header.link])

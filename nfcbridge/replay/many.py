@@ -85,13 +85,6 @@ def replay_many(
             future.cancel()
 
 
-def ignore_interrupts() -> None:
-    """In a process that replays: Ctrl-C reaches all of a terminal, and the first of them says what becomes of it."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _replay(name: str, path: str, level: str | None, passwords: dict[str, str]) -> Report:
     """The work of one trace: a function by itself, which other processes import, from whatever folder they are in."""
     return replace(replay_file(path, level=level, passwords=passwords), path=name)

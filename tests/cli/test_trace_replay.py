@@ -182,6 +182,19 @@ def test_a_scheduler_that_is_not_there_is_told(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("address", ["foo", "tcp://foo", "tcp://:", "bogus://x:1", "http://127.0.0.1:1"])
+def test_what_is_no_address_of_a_scheduler_is_told_before_a_client_is_made_for_it(
+    address: str, equal: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import distributed
+
+    monkeypatch.setattr(distributed, "Client", None)
+    code, _, err = run(capsys, equal, "--scheduler", address)
+    assert code == ExitCode.USAGE
+    assert f"--scheduler {address} is no address (" in err
+    assert "write it as tcp://HOST:PORT" in err
+
+
 class Cluster:
     """Stands for a Dask client; replays here."""
 

@@ -15,7 +15,8 @@ import pytest
 from nfcbridge.errors import ConfigError
 from nfcbridge.replay import Level, replay_many
 from nfcbridge.replay.junit import JUnitReport
-from nfcbridge.replay.many import find_traces, ignore_interrupts
+from nfcbridge.replay.many import find_traces
+from nfcbridge.replay.processes import Processes
 from nfcbridge.replay.report import Difference, Report
 from tests.replay.recordings import record_chores, replace_octets
 
@@ -166,6 +167,6 @@ def test_a_junit_report_that_cannot_be_written_is_told_before_the_work(tmp_path:
 
 
 def test_ctrl_c_leaves_a_replaying_process_alone(traces: list[Path]) -> None:
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=ignore_interrupts) as processes:
+    with Processes(1) as processes:
         processes.submit(signal.raise_signal, signal.SIGINT).result()
         assert without_times(replay_many(traces[:1], processes))[0].equal

@@ -203,3 +203,10 @@ def test_a_phone_is_seen_while_it_asks(tmp_path: Path) -> None:
         visit(link, ("GET", "/settings?params=HmiState_mon"))
     assert assert_equal(path, level="message") == 4
     assert CardConfig().mle == 251
+
+
+def test_two_replays_of_the_same_trace_tell_the_same(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "t.jsonl", (request("GET", "/login"), answer(None)))
+    first, second = replay_file(path), replay_file(path)
+    assert any('{"token": "' in line for line in first.lines())
+    assert first.lines() == second.lines()

@@ -132,13 +132,9 @@ def open_executor(jobs: int, scheduler: str | None) -> "Iterator[tuple[Executor 
     elif jobs == 1:
         yield None, 1
     else:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
+        from nfcbridge.replay.processes import Processes
 
-        from nfcbridge.replay.many import ignore_interrupts
-
-        # Not forked: threads of this process may hold locks that no fork would ever free.
-        with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=ignore_interrupts) as executor:
+        with Processes(jobs) as executor:
             yield executor, WINDOW_PER_JOB * jobs
 
 
@@ -151,13 +147,18 @@ def open_cluster(scheduler: str) -> "Iterator[tuple[Executor, int]]":
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise ConfigError(CLUSTER_MISSING) from error
+    try:
+        get_address_host_port(scheduler)  # a client that fails by this does not end by itself
+    except ValueError as error:
+        raise ConfigError(f"--scheduler {scheduler} is no address ({error}): write it as tcp://HOST:PORT") from error
     try:
         client: Any = Client(  # type: ignore[no-untyped-call]  # it has no types
             scheduler, timeout=CONNECT_TIMEOUT, set_as_default=False
         )
-    except (OSError, ValueError) as error:  # nobody there, or no such address
+    except OSError as error:
         raise ConfigError(f"--scheduler {scheduler}: {error}; start one with `dask scheduler`") from error
     with client:
         workers = len(client.scheduler_info()["workers"])
