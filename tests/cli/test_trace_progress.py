@@ -60,3 +60,15 @@ def test_a_bar_that_was_taken_away_stays_away(trace: Path, monkeypatch: pytest.M
         position = file.position
         assert len(list(entries)) == 2 * EVERY
         assert file.position > position
+
+
+def test_ctrl_c_while_the_bar_comes_is_ctrl_c(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    def interrupt(*_hook: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(Console, "push_render_hook", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read(trace, monkeypatch, Terminal())

@@ -240,4 +240,6 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            from nfcbridge.cli.trace.progress import stop_bar
+
+            stop_bar(self._bar)

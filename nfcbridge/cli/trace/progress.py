@@ -1,5 +1,6 @@
 """A bar on stderr for whoever waits for a long trace to be read."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Reading:
         """Take the bar away, for good."""
         self._wanted = False
         if self._bar is not None:
-            self._bar.stop()
+            stop_bar(self._bar)
 
     def _move(self) -> None:
         if self._bar is None:
@@ -65,3 +66,9 @@ class Reading:
             self._bar.add_task(self._words, total=self._trace.path.stat().st_size)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=self._trace.position)
+
+
+def stop_bar(bar: "Progress") -> None:
+    """Take a bar away, also one that Ctrl-C has met between its start and its being shown, which rich cannot undo."""
+    with contextlib.suppress(IndexError):
+        bar.stop()
