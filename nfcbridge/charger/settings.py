@@ -137,25 +137,6 @@ class SettingValues(Protocol):
         ...
 
 
-class MemoryValues:
-    """Values that are gone with the process.
-
-    Args:
-        values: what there is at first.
-    """
-
-    def __init__(self, values: Mapping[str, Value] | None = None) -> None:
-        self._values = dict(values or {})
-
-    def values(self) -> Mapping[str, Value]:
-        """See SettingValues."""
-        return self._values
-
-    async def set_values(self, values: Mapping[str, Value]) -> None:
-        """See SettingValues."""
-        self._values.update(values)
-
-
 LiveValues = Callable[[], Mapping[str, Value]]
 """What the charge point measures and counts, by key; keys that the catalogue does not have are ignored."""
 

@@ -11,9 +11,7 @@ own. Formats are asked in the order of the table: those that another could be ta
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Final, NamedTuple, Self, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from nfcbridge.errors import TraceError
 from nfcbridge.formats import (
@@ -270,26 +268,6 @@ class Source:
     def broken(self) -> str:
         """Why it ended before its end; empty if it did not, or was not packed."""
         return "" if self._unpacked is None else self._unpacked.broken
-
-
-class OpenSource(Source):
-    """A source that is a file by its path, and closes it."""
-
-    def __init__(self, path: Path | str) -> None:
-        file = Path(path).open("rb")  # noqa: SIM115 - closed with this object
-        try:
-            super().__init__(file)
-        except BaseException:
-            file.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()
 
 
 def read_import(

@@ -92,7 +92,6 @@ class _Chip:
     def __init__(self) -> None:
         self._rest = {"TX": b"", "RX": b""}
         self._parts = {Dir.READER: b"", Dir.CARD: b""}
-        self._as_card = False
 
     def read(self, stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
         for number, line in read_lines(stream):

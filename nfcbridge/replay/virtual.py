@@ -4,7 +4,6 @@ It is asyncio's own loop, less the waiting. One thread, and no task of it may wa
 """
 
 import asyncio
-from math import inf
 
 MAX_ROUNDS = 100_000
 """Rounds of callbacks at one moment: a task that never lets time pass would keep a replay for ever."""
@@ -56,8 +55,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody sleeps, so nobody is woken."""
-
-
-def next_timer(loop: VirtualLoop) -> float:
-    """When something is due in this loop, for tests; inf: nothing is."""
-    return loop._next_due() if loop._pending() else inf  # noqa: SLF001 - one module

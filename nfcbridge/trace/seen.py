@@ -224,7 +224,3 @@ class ExchangeSeen(Seen, frozen=True):
     retransmissions: int = 0
     activations: int = 0
     air: float = 0.0
-
-
-ORDER: Final = (FieldSeen, BlockSeen, ActivationSeen, ApduSeen, MessageSeen, ExchangeSeen)
-"""From the lowest layer up. Of one entry the lower ones are given first."""

@@ -12,7 +12,6 @@ from nfcbridge.charger.layout import load_layout
 from nfcbridge.charger.policy import Failed
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.settings import (
-    MemoryValues,
     NewValue,
     SetSettings,
     Settings,
@@ -24,6 +23,19 @@ CATALOGUE = load_catalogue()
 LAYOUT = load_layout(CATALOGUE)
 
 T = TypeVar("T")
+
+
+class MemoryValues:
+    """Values that are gone with the process."""
+
+    def __init__(self, values: Mapping[str, Value] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def values(self) -> Mapping[str, Value]:
+        return self._values
+
+    async def set_values(self, values: Mapping[str, Value]) -> None:
+        self._values.update(values)
 
 
 def done(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -9,11 +9,10 @@ from nfcbridge.charger.roles import Role
 from nfcbridge.charger.settings import (
     MAX_READERS,
     Dashboard,
-    MemoryValues,
     Settings,
     clock_values,
 )
-from tests.charger.shipped_settings import LAYOUT, as_json, everything, shipped, write
+from tests.charger.shipped_settings import LAYOUT, MemoryValues, as_json, everything, shipped, write
 from tests.charger.test_catalogue import BASE
 
 

@@ -11,7 +11,6 @@ from nfcbridge.charger.layout import load_layout
 from nfcbridge.charger.policy import Failed, RefusedError
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.settings import (
-    MemoryValues,
     NewValue,
     SelectSettings,
     Settings,
@@ -21,7 +20,7 @@ from nfcbridge.charger.settings import (
     selected_keys,
     wants_descriptions,
 )
-from tests.charger.shipped_settings import CATALOGUE, LAYOUT, as_json, done, everything, shipped
+from tests.charger.shipped_settings import CATALOGUE, LAYOUT, MemoryValues, as_json, done, everything, shipped
 from tests.charger.test_catalogue import BASE
 
 # Octets of JSON that one NFC message carries, and those that are left for header and growth.

@@ -13,7 +13,6 @@ from nfcbridge.charger.catalogue import Mode, Type, Value
 from nfcbridge.charger.policy import Failed
 from nfcbridge.charger.roles import Role
 from nfcbridge.charger.settings import (
-    MemoryValues,
     NewValue,
     SelectSettings,
     Settings,
@@ -22,7 +21,18 @@ from nfcbridge.charger.settings import (
     selected_keys,
     wants_descriptions,
 )
-from tests.charger.shipped_settings import CATALOGUE, LAYOUT, as_json, done, everything, pairs, post, shipped, write
+from tests.charger.shipped_settings import (
+    CATALOGUE,
+    LAYOUT,
+    MemoryValues,
+    as_json,
+    done,
+    everything,
+    pairs,
+    post,
+    shipped,
+    write,
+)
 
 
 def test_what_was_written_is_told_back_and_read_again() -> None:

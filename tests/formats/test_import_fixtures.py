@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from nfcbridge.formats.importing import OpenSource, read_import
+from nfcbridge.formats.importing import Source, read_import
 from nfcbridge.trace import Entry, TraceFile
 from nfcbridge.trace.entries import format_entry
 from tests.formats.imports import FIXTURES, FOLDER, read_octets, show
@@ -98,8 +98,8 @@ def test_every_file_is_in_the_table_and_in_the_readme() -> None:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
 def test_a_log_becomes_the_trace_beside_it(path: Path) -> None:
-    with OpenSource(path) as source:
-        chosen, reading = read_import(source)
+    with path.open("rb") as file:
+        chosen, reading = read_import(Source(file))
         entries = [item for item in reading.items if isinstance(item, Entry)]
     assert chosen.name == FORMATS[path.name]
     with TraceFile(f"{path}.jsonl") as trace:

@@ -9,7 +9,7 @@ import pytest
 
 from nfcbridge.errors import TraceError
 from nfcbridge.formats import importing, lines
-from nfcbridge.formats.importing import IMPORT_FORMATS, OpenSource, Source, Unpacked, recognise
+from nfcbridge.formats.importing import IMPORT_FORMATS, Source, Unpacked, recognise
 from tests.formats.imports import FIXTURES, FOLDER, open_octets, read_octets, read_shown, show
 
 PYSCARD = "> 00 A4 04 00 07 D2 76 00 00 85 01 01 00\n<  [] 90 00\n"
@@ -146,17 +146,6 @@ def test_what_is_unpacked_can_be_rewound_and_skipped() -> None:
     assert unpacked.read(None) == bytes(range(200))
     with pytest.raises(io.UnsupportedOperation):
         unpacked.seek(0, io.SEEK_END)
-
-
-def test_a_source_closes_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "x.log"
-    path.write_text(PYSCARD)
-    with OpenSource(path) as source:
-        assert recognise(source.stream) is IMPORT_FORMATS["pyscard"]
-    assert source.file.closed
-    path.write_bytes(b"PK\x03\x04")
-    with pytest.raises(TraceError):
-        OpenSource(path)
 
 
 def test_the_table_for_people_names_every_format() -> None:

@@ -11,7 +11,7 @@ from nfcbridge import links, phones
 from nfcbridge.phones import AndroidStyle, Conversation, Played, Script, ScriptedPhone
 from nfcbridge.server.emulator import Emulator
 from nfcbridge.trace import Dir, Entry, TraceFile
-from nfcbridge.trace.seen import ORDER, ActivationSeen, ApduSeen, BlockSeen, ExchangeSeen, MessageSeen, Seen
+from nfcbridge.trace.seen import ActivationSeen, ApduSeen, BlockSeen, ExchangeSeen, MessageSeen, Seen
 from tests.foreign.echo_app import app
 from tests.trace.anything import ENTRIES
 from tests.trace.lines import decode, only
@@ -96,7 +96,7 @@ def test_a_phone_that_reads_too_little_gets_no_answer(tmp_path: Path) -> None:
 @given(trace=ENTRIES, level=st.sampled_from(["blocks", "apdus"]))
 def test_no_entries_raise(trace: list[Entry], level: str) -> None:
     seen = decode(trace, level)
-    assert all(isinstance(each, ORDER) for each in seen)
+    assert all(isinstance(each, Seen) for each in seen)
     frames = [entry for entry in trace if entry.dir is not Dir.FIELD]
     if level == "blocks":
         assert [block.octets for block in only(BlockSeen, seen)] == [entry.octets for entry in frames]
