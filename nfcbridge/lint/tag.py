@@ -301,15 +301,16 @@ class Tag:
             write.set_length(offset, octets, command.apdu)
             data = data[len(octets) :]
             offset = NLEN_SIZE
+            write.alone = not data
         elif not write.cleared and not write.nlen and not write.uncleared and self._nlen != 0 and self._known:
             write.uncleared = True
             yield Uncleared(command.apdu, self._nlen)
         if data:
             write.add(offset, len(data))
-            # Our own card counts octets, so that its readers may write NLEN with the first chunk.
+            # Our own card counts octets, so its readers may write NLEN with the first chunk; alone it saves nothing.
             if write.length is not None and write.length is not command.apdu and not write.early:
                 write.early = True
-                if not self._ours:
+                if write.alone or not self._ours:
                     yield LengthFirst(command.apdu, write.length, write.nlen)
 
     def _commit(self, write: Write, command: Command) -> None:

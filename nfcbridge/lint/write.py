@@ -25,6 +25,7 @@ class Write:
         length: the UPDATE that set NLEN to something else than zero; None before.
         nlen: what it set; 0 before.
         cleared: NLEN was set to zero.
+        alone: `length` brought nothing of the message with it.
         early: an UPDATE of the message came after `length`.
         uncleared: one came while NLEN was not zero.
     """
@@ -34,6 +35,7 @@ class Write:
         self.length: ApduSeen | None = None
         self.nlen = 0
         self.cleared = False
+        self.alone = False
         self.early = False
         self.uncleared = False
         self._octets: list[int | None] = [None, None]

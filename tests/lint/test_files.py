@@ -65,6 +65,12 @@ def test_our_own_card_counts_octets_and_its_readers_may_write_so(ats: object) ->
     assert rules(header, *BEGUN, *lines, *take(TOKEN)) == ([] if ours else ["NB302"])
 
 
+def test_nlen_alone_before_the_message_is_too_early_for_our_own_card_as_well() -> None:
+    header = Header(level="apdus", card={"ats": DEFAULT.to_bytes().hex()})
+    lines = (*update(0, NLEN), *update(2, MESSAGE[:9]), *update(11, MESSAGE[9:]))
+    assert rules(header, *BEGUN, *lines, *take(TOKEN)) == ["NB302"]
+
+
 def test_an_activation_tells_whether_the_card_is_ours() -> None:
     lines = [SELECT, "00A4000C02E104", "00B0000002"]
     blocks = [f"> {2 + number % 2:02X}{octets}" for number, octets in enumerate(lines)]
