@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from random import Random
 from threading import Event
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from nfcbridge.errors import ConfigError, FieldLostError, LinkClosedError
 from nfcbridge.links.link import CardEnd, CardFound, FieldOff, Frame, Incoming, Level, ReaderEnd
@@ -114,8 +114,11 @@ class _Dice:
         return octets
 
 
-class FaultyCard:
-    """A card end with faults. It implements `CardEnd`.
+E = TypeVar("E", bound=CardEnd | ReaderEnd)
+
+
+class _FaultyEnd(Generic[E]):
+    """What both ends are.
 
     Args:
         end: the end inside; it is closed with this one.
@@ -126,18 +129,30 @@ class FaultyCard:
         ConfigError: lost APDUs, which nobody would send again.
     """
 
-    def __init__(self, end: CardEnd, faults: Faults, wait: Wait | None = None) -> None:
+    def __init__(self, end: E, faults: Faults, wait: Wait | None = None) -> None:
         if faults.loss and end.level is Level.APDUS:
             raise ConfigError(f"loss needs a link of blocks, which are sent again: {end.name} carries APDUs")
         self.name = f"faulty:{end.name}?{faults}"
         self.level = end.level
         self.max_frame = end.max_frame
-        self.link_sends_ats = end.link_sends_ats
         self._end = end
         self._dice = _Dice(faults)
-        self._lost = False  # the field, at a frame of ours: still to be told
         self._closing = Event()
         self._wait: Wait = wait or self._closing.wait
+
+    def close(self) -> None:
+        """See `CardEnd.close` and `ReaderEnd.close`."""
+        self._closing.set()
+        self._end.close()
+
+
+class FaultyCard(_FaultyEnd[CardEnd]):
+    """A card end with faults. It implements `CardEnd`."""
+
+    def __init__(self, end: CardEnd, faults: Faults, wait: Wait | None = None) -> None:
+        super().__init__(end, faults, wait)
+        self.link_sends_ats = end.link_sends_ats
+        self._lost = False  # the field, at a frame of ours: still to be told
 
     def receive(self, timeout: float | None) -> Incoming | None:
         """See `CardEnd.receive`."""
@@ -181,34 +196,9 @@ class FaultyCard:
         self._lost = False
         self._end.lose_field()
 
-    def close(self) -> None:
-        """See `CardEnd.close`."""
-        self._closing.set()
-        self._end.close()
 
-
-class FaultyReader:
-    """A reader end with faults. It implements `ReaderEnd`.
-
-    Args:
-        end: the end inside; it is closed with this one.
-        faults: how faulty it is.
-        wait: how time passes; by default until `close`.
-
-    Raises:
-        ConfigError: lost APDUs, which nobody would send again.
-    """
-
-    def __init__(self, end: ReaderEnd, faults: Faults, wait: Wait | None = None) -> None:
-        if faults.loss and end.level is Level.APDUS:
-            raise ConfigError(f"loss needs a link of blocks, which are sent again: {end.name} carries APDUs")
-        self.name = f"faulty:{end.name}?{faults}"
-        self.level = end.level
-        self.max_frame = end.max_frame
-        self._end = end
-        self._dice = _Dice(faults)
-        self._closing = Event()
-        self._wait: Wait = wait or self._closing.wait
+class FaultyReader(_FaultyEnd[ReaderEnd]):
+    """A reader end with faults. It implements `ReaderEnd`."""
 
     def activate(self, timeout: float) -> CardFound:
         """See `ReaderEnd.activate`."""
@@ -245,11 +235,6 @@ class FaultyReader:
     def field_off(self) -> None:
         """See `ReaderEnd.field_off`."""
         self._end.field_off()
-
-    def close(self) -> None:
-        """See `ReaderEnd.close`."""
-        self._closing.set()
-        self._end.close()
 
 
 def open_card(end: CardEnd, faults: Faults) -> FaultyCard:
