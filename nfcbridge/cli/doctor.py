@@ -42,6 +42,8 @@ def command(*, loop: bool, tag: str | None, reader: str | None, measure: bool, r
     """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     if (tag or reader) and not loop:
         raise click.UsageError("--tag and --reader belong to the self test: add --loop")
+    if report and as_json:
+        raise click.UsageError("--report is Markdown and --json is not: leave one out")
     findings = list(look(measure=measure))
     stages: list[Stage] = []
     if not (report or as_json):

@@ -87,7 +87,8 @@ def refuse(file: Path, wrong: "Sequence[str]") -> int:
         click.echo(escape_controls(problem), err=True)
     if len(wrong) > MAX_SHOWN:
         click.echo(f"and {len(wrong) - MAX_SHOWN} more", err=True)
-    print_error(f"{file}: {len(wrong)} things in it cannot be restored; nothing was changed")
+    things = "1 thing" if len(wrong) == 1 else f"{len(wrong)} things"
+    print_error(f"{file}: {things} in it cannot be restored; nothing was changed")
     return ExitCode.USAGE
 
 

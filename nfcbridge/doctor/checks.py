@@ -36,6 +36,16 @@ LONG_LATENCY: Final = 2
 SERIAL_CHIPS: Final = frozenset({"ftdi_sio", "cp210x", "ch341", "ch341-uart", "pl2303", "cdc_acm"})
 """Drivers of adapters behind which a PN532 may be."""
 
+PCSCD: Final = ("usr/sbin/pcscd", "sbin/pcscd", "usr/local/sbin/pcscd")
+"""Where the daemon of PC/SC is."""
+
+VPCD: Final = (
+    "etc/reader.conf.d/vpcd",
+    "usr/lib/pcsc/drivers/serial/libifdvpcd.so",
+    "usr/local/etc/reader.conf.d/vpcd",
+)
+"""What of vsmartcard's virtual reader is there where it is installed."""
+
 
 def check_program(_machine: Machine) -> Iterator[Finding]:
     """Python, nfcbridge, and links that need no device."""
@@ -189,6 +199,7 @@ def check_pcsc(machine: Machine) -> Iterator[Finding]:
     """PC/SC: the daemon, its readers, and whether it holds a reader that nfcpy is to have."""
     sockets = [machine.root / "run/pcscd/pcscd.comm", machine.root / "var/run/pcscd/pcscd.comm"]
     running = any(socket.exists() for socket in sockets)
+    installed = any((machine.root / place).exists() for place in PCSCD)
     if running:
         yield Finding(Area.PCSC, "pcscd", Verdict.OK, "runs")
     else:
@@ -196,8 +207,10 @@ def check_pcsc(machine: Machine) -> Iterator[Finding]:
             Area.PCSC,
             "pcscd",
             Verdict.MISSING,
-            "does not run; pcsc: and vpcd: need it",
-            "sudo apt-get install pcscd, then sudo systemctl start pcscd.socket",
+            "installed, and does not run; pcsc: and vpcd: need it"
+            if installed
+            else "not installed; pcsc: and vpcd: need it",
+            f"{'' if installed else 'sudo apt-get install pcscd, then '}sudo systemctl start pcscd.socket",
         )
     names, fault = pcsc_readers() if running else ([], "")
     if fault:
@@ -211,6 +224,20 @@ def check_pcsc(machine: Machine) -> Iterator[Finding]:
             "ACR122U",
             Verdict.NOTE,
             "pcscd has it: it is a reader by pcsc:ACR122, and no tag can be made of it",
+        )
+
+
+def check_vpcd(machine: Machine) -> Iterator[Finding]:
+    """The driver of the virtual reader, which pcscd loads."""
+    if any((machine.root / place).exists() for place in VPCD):
+        yield Finding(Area.PCSC, "vpcd", Verdict.OK, "its driver is installed")
+    else:
+        yield Finding(
+            Area.PCSC,
+            "vpcd",
+            Verdict.MISSING,
+            "its driver is not installed; vpcd: needs it",
+            "sudo apt-get install vsmartcard-vpcd, then sudo systemctl restart pcscd",
         )
 
 
@@ -233,6 +260,7 @@ CHECKS: Final[tuple[Callable[[Machine], Iterator[Finding]], ...]] = (
     check_usb,
     check_serial,
     check_pcsc,
+    check_vpcd,
 )
 
 

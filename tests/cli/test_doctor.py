@@ -143,3 +143,8 @@ def test_only_ports_that_may_be_opened_are_measured(tmp_path: Path, monkeypatch:
     findings = list(doctor.look(measure=True, root=tmp_path))
     assert measured == [["nfc:usb:054c:06c3", "nfc:tty:USB1:pn532"]]
     assert findings[-1].what == measure_machine().what
+
+
+def test_a_report_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--report", "--json"]) == ExitCode.USAGE
+    assert "leave one out" in capsys.readouterr().err

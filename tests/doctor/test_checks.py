@@ -15,6 +15,7 @@ from nfcbridge.doctor.checks import (
     check_program,
     check_serial,
     check_usb,
+    check_vpcd,
     examine,
     libusb_fault,
     pcsc_readers,
@@ -152,6 +153,20 @@ def test_a_pcscd_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytes
     assert [finding.verdict for finding in check_pcsc(Machine(tmp_path))] == [Verdict.OK, Verdict.WRONG]
     monkeypatch.setitem(sys.modules, "smartcard.System", None)
     assert pcsc_readers() == ([], "")
+
+
+def test_a_pcscd_that_is_installed_is_told_to_be_started_alone(tmp_path: Path) -> None:
+    assert [finding.remedy.split(",")[0] for finding in check_pcsc(Machine(tmp_path))] == ["sudo apt-get install pcscd"]
+    put(tmp_path, "usr/sbin/pcscd")
+    (finding,) = check_pcsc(Machine(tmp_path))
+    assert finding.words.startswith("installed, and does not run")
+    assert finding.remedy == "sudo systemctl start pcscd.socket"
+
+
+def test_the_driver_of_the_virtual_reader_is_looked_for(tmp_path: Path) -> None:
+    assert [finding.verdict for finding in check_vpcd(Machine(tmp_path))] == [Verdict.MISSING]
+    put(tmp_path, "etc/reader.conf.d/vpcd")
+    assert [finding.verdict for finding in check_vpcd(Machine(tmp_path))] == [Verdict.OK]
 
 
 def test_every_link_is_listed_and_what_it_lacks(tmp_path: Path) -> None:

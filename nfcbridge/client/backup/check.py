@@ -53,7 +53,10 @@ def _settings(copy: Copy, settings: Mapping[str, Setting]) -> Iterator[str]:
     for key, value in (copy.settings or {}).items():
         setting = settings.get(key)
         if setting is None:
-            yield f"setting {key}: the charger has none of that name; --skip-unknown leaves it out"
+            yield (
+                f"setting {key}: the charger has none of that name for this role; "
+                "--user takes another, --skip-unknown leaves it out"
+            )
         elif value != setting.value or type(value) is not type(setting.value):
             if not setting.kept:
                 yield f"setting {key}: this role may not write it; log in as one that may with --user"

@@ -33,7 +33,13 @@ SETTINGS = {
         ({"Name_x": ""}, "setting Name_x: '' is less than 1 characters"),
         ({"Address_x": "1.2.3"}, "setting Address_x: '1.2.3' is no address"),
         ({"Power_mon": 12.0}, "setting Power_mon: this role may not write it; log in as one that may with --user"),
-        ({"Gone_x": 1}, "setting Gone_x: the charger has none of that name; --skip-unknown leaves it out"),
+        (
+            {"Gone_x": 1},
+            (
+                "setting Gone_x: the charger has none of that name for this role; "
+                "--user takes another, --skip-unknown leaves it out"
+            ),
+        ),
     ],
 )
 def test_settings_are_held_against_what_the_charger_says_of_them(settings: dict[str, object], words: str) -> None:
