@@ -233,6 +233,14 @@ def test_the_table_of_rules_has_all_of_them() -> None:
     assert rows[0].endswith(RULES["NB101"].what)
 
 
+def test_a_narrow_terminal_gets_the_rules_as_paragraphs() -> None:
+    lines = without_escapes(run_in_terminal("trace", "lint", "--rules", columns=60)).splitlines()
+    assert lines[:2] == ["NB101 error block-number-wrong", "  " + RULES["NB101"].what]
+    assert max(map(len, lines)) <= 60
+    assert lines[-1].startswith("  ")
+    assert run_in_terminal("trace", "lint", "--rules", columns=96).count("WHAT") == 1
+
+
 def test_the_table_has_the_rules_that_are_chosen_and_is_data_for_programs() -> None:
     assert [row.split()[0] for row in lint("--rules", "--select", "NB5").stdout.splitlines()[1:]] == [
         rule for rule in RULES if rule.startswith("NB5")

@@ -29,6 +29,9 @@ INDENT: Final = 4
 LEAST_WIDTH: Final = 40
 """Columns that sentences are folded to on a terminal however narrow."""
 
+TABLE_WIDTH: Final = 96
+"""Columns of a terminal from which on the table of the rules has 40 for its sentences."""
+
 COLOURS: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -240,7 +243,7 @@ def count(number: int, one: str, more: str = "") -> str:
 
 
 def print_rules(rules: Iterable[Rule], *, as_data: bool) -> None:
-    """Print the rules: a table, or a JSON list."""
+    """Print the rules: a table, in a narrow terminal a paragraph each, or a JSON list."""
     if as_data:
         click.echo(msgspec.json.encode([rule_as_data(rule) for rule in rules]).decode())
         return
@@ -248,6 +251,13 @@ def print_rules(rules: Iterable[Rule], *, as_data: bool) -> None:
 
     from nfcbridge.cli.terminal import open_console, open_table, print_table
 
+    console = open_console()
+    if console.width < TABLE_WIDTH:
+        for rule in rules:
+            console.print(Text.assemble((rule.id, "bold"), " ", (rule.severity.value, COLOURS[rule.severity])), end=" ")
+            console.print(rule.name)
+            click.echo(textwrap.fill(rule.what, console.width, initial_indent="  ", subsequent_indent="  "))
+        return
     table = open_table()
     for heading in ("RULE", "SEVERITY", "LAYER", "NAME"):
         table.add_column(heading, no_wrap=True)
@@ -255,7 +265,7 @@ def print_rules(rules: Iterable[Rule], *, as_data: bool) -> None:
     for rule in rules:
         severity = Text(rule.severity.value, COLOURS[rule.severity])
         table.add_row(rule.id, severity, rule.layer, rule.name, rule.what)
-    print_table(open_console(), table)
+    print_table(console, table)
 
 
 def explain_rule(rule: Rule, *, as_data: bool) -> None:
