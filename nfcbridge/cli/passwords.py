@@ -41,8 +41,13 @@ def read_password_file(file: Path) -> str:
     return password
 
 
-def password_of(user: str, file: Path | None) -> str:
+def password_of(user: str, file: Path | None, *, new: bool = False) -> str:
     """Return the user's password: from the file, else from the environment, else from the terminal.
+
+    Args:
+        user: whose it is.
+        file: where it is, if anywhere.
+        new: it is to be set, so that a terminal is asked twice.
 
     Raises:
         click.UsageError: the file is not usable, or there is no terminal to ask at.
@@ -53,5 +58,6 @@ def password_of(user: str, file: Path | None) -> str:
         return password
     if not sys.stdin.isatty():
         raise click.UsageError(f"no password for {user}: give --password-file FILE or set {PASSWORD_VARIABLE}")
-    answer: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
+    words = f"{'New password' if new else 'Password'} of {user}"
+    answer: str = click.prompt(words, hide_input=True, confirmation_prompt=new, err=True)
     return answer

@@ -86,4 +86,4 @@ def test_at_a_terminal_the_user_is_asked_by_name_and_not_on_stdout(monkeypatch: 
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr(click, "prompt", prompt)
     assert password_of("installer", None) == "typed"
-    assert asked == [("Password of installer", {"hide_input": True, "err": True})]
+    assert asked == [("Password of installer", {"hide_input": True, "confirmation_prompt": False, "err": True})]
