@@ -10,11 +10,13 @@ from nfcbridge.charger import Role
 from nfcbridge.charger.description import KIND
 from nfcbridge.dispatch import App
 from nfcbridge.errors import TraceError
-from nfcbridge.framing import Answer, Request
+from nfcbridge.framing import Answer, Request, format_answer
 from nfcbridge.replay import json_paths
 from nfcbridge.replay.cores import DEV_PASSWORD, OPERATOR, AppCore, ChargerCore, is_charger
 from nfcbridge.replay.mapping import Mapped
 from nfcbridge.replay.report import Difference, Level, Report
+from nfcbridge.stack.card import CONTENT_TOO_LARGE, NLEN_SIZE
+from nfcbridge.text import encode_text
 from nfcbridge.trace import Dir, Header, TraceFile
 from nfcbridge.trace.decoder import Decoder
 from nfcbridge.trace.seen import ApduSeen, ExchangeSeen, MessageSeen, Seen
@@ -23,8 +25,11 @@ PATIENCE: Final = 8.0
 """Seconds after which a request is given up, as a card does."""
 
 FIRST_ERROR: Final = 400
+DEFAULT_LANGUAGE: Final = "en"
+
 BROKEN: Final = Answer(400)
 GIVEN_UP: Final = Answer(504)
+TOO_LARGE: Final = Answer(CONTENT_TOO_LARGE)
 
 
 def replay_messages(trace: TraceFile, passwords: Mapping[str, str], app: App | None) -> Report:
@@ -43,7 +48,7 @@ def replay_messages(trace: TraceFile, passwords: Mapping[str, str], app: App | N
     notes: list[str] = []
     try:
         decoder = Decoder(header.level, header=trace.header)
-        replay = MessageReplay(core, passwords)
+        replay = MessageReplay(core, passwords, trace.header.card)
         for entry in trace:
             frames += entry.dir is Dir.CARD
             found = replay.exchanges(decoder.receive(entry))
@@ -90,14 +95,18 @@ class MessageReplay:
     Args:
         core: answers.
         passwords: plain, by the names of roles.
+        card: what the recorded one was made of, as far as its first line tells.
 
     Attributes:
         refused_logins: how many logins were refused here that the recorded charger accepted.
     """
 
-    def __init__(self, core: AppCore, passwords: Mapping[str, str]) -> None:
+    def __init__(self, core: AppCore, passwords: Mapping[str, str], card: Mapping[str, Any]) -> None:
         self.refused_logins = 0
         self._core = core
+        file_size, language = card.get("file_size"), card.get("language")
+        self._room = file_size - NLEN_SIZE if isinstance(file_size, int) else None
+        self._language = language if isinstance(language, str) else DEFAULT_LANGUAGE
         self._mapped = Mapped(passwords)
         self._written: dict[int, float] = {}  # when the command came that completed a message, by its index
         self._commanded = 0.0
@@ -132,7 +141,7 @@ class MessageReplay:
         else:
             accepted = recorded is None or recorded.status < FIRST_ERROR
             request = self._mapped.request(request, accepted=accepted)
-            ours = self._ask(exchange.index, request, now)
+            ours = self._fitting(self._ask(exchange.index, request, now), request)
         self._core.answer_is_over()
         if recorded is None:
             return None
@@ -160,6 +169,16 @@ class MessageReplay:
             core.cancel()
             return GIVEN_UP
         return answer
+
+    def _fitting(self, answer: Answer, request: Request) -> Answer:
+        """The answer, or what a card says whose file is too small for it."""
+        if self._room is None:
+            return answer
+        octets = len(answer.content)
+        if octets <= self._room:  # before it is encoded: a Text record has a limit of its own
+            numbered = Answer(answer.status, answer.content, request.message_id)
+            octets = len(encode_text(format_answer(numbered), self._language))
+        return answer if octets <= self._room else TOO_LARGE
 
     def _compare(self, recorded: Answer, ours: Answer) -> json_paths.Pair | None:
         if recorded.status != ours.status:

@@ -10,6 +10,7 @@ from nfcbridge.charger import hash_password
 from nfcbridge.framing import Answer, Request, format_answer, format_request
 from nfcbridge.replay import Level, replay_file
 from nfcbridge.replay.messages import charger_header
+from nfcbridge.server.settings import CardSettings
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Dir, Entry, Header, write_trace
 from nfcbridge.type4 import CardConfig
@@ -210,3 +211,27 @@ def test_two_replays_of_the_same_trace_tell_the_same(tmp_path: Path) -> None:
     first, second = replay_file(path), replay_file(path)
     assert any('{"token": "' in line for line in first.lines())
     assert first.lines() == second.lines()
+
+
+def test_an_answer_that_the_recorded_file_was_too_small_for_is_too_large_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with recording(path, card=CardSettings(limits=CardConfig(file_size=400), language="de-CH")) as link:
+        assert visit(link, ("GET", "/system_state"), ("GET", "/settings"), ("GET", "/settings?params=SysTime_mon")) == [
+            200,
+            413,
+            200,
+        ]
+    assert assert_equal(path, level="message") == 6
+
+
+@pytest.mark.parametrize(("room", "equal"), [(0, True), (-1, False)])
+def test_a_file_that_an_answer_just_fits_into_holds_it(room: int, equal: bool, tmp_path: Path) -> None:
+    told = {"token": TOKEN}
+    path = foreign(tmp_path / "t.jsonl", (request("GET", "/login"), answer(told)))
+    message = encode_text(format_answer(Answer(200, json.dumps(told, separators=(",", ":")).encode(), b"7")), "de-CH")
+    header, entries = entries_of(path)
+    header.card = {"file_size": len(message) + 2 + room, "language": "de-CH"}
+    write_trace(path, header, entries)
+    report = replay_file(path, level="message")
+    assert report.equal is equal
+    assert equal or "statusCode: 200 became 413" in report.lines()[1]
