@@ -1,8 +1,7 @@
 """What can be imported, and how a file is told to be of a format: by its content, never by its name.
 
-    with open_source("capture.pcap.gz") as source:
-        chosen = recognise(source)
-        reading = chosen.read(source.stream)
+    with open("capture.pcap.gz", "rb") as file:
+        chosen, reading = read_import(Source(file))
 
 A log may begin with any number of lines of other programs, so the whole file is looked through until a format knows its
 own. Formats are asked in the order of the table: those that another could be taken for come later.
@@ -11,23 +10,14 @@ own. Formats are asked in the order of the table: those that another could be ta
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final, NamedTuple, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, cast
 
 from nfcbridge.errors import TraceError
-from nfcbridge.formats import (
-    apdu4j,
-    capture,
-    libnfc,
-    nfcpy,
-    nfcsnoop,
-    opensc,
-    pcsc_logs,
-    pcsc_spy,
-    proxmark,
-    yubico,
-)
-from nfcbridge.formats.found import Reading
 from nfcbridge.formats.lines import read_text
+
+if TYPE_CHECKING:
+    from nfcbridge.formats.found import Reading
 
 HEAD: Final = 1 << 16
 """Octets that formats without lines are known by."""
@@ -45,60 +35,56 @@ OURS: Final = b'{"nfcbridge_trace"'
 ZIP: Final = b"PK\x03\x04"
 
 
-class TextFormat(NamedTuple):
-    """A log, or what a program printed.
+class ImportFormat(NamedTuple):
+    """A format. Its module is imported when it is asked: for the names of formats none is needed.
 
     Attributes:
         name: for `--format`.
         words: what it is, for people.
-        detect: whether a part of a text is of it.
-        read: reads a file from its beginning.
+        module: of this package, with `detect` and `read`.
+        ending: of the names of these two, where the module has several.
     """
 
     name: str
     words: str
-    detect: Callable[[str], bool]
-    read: Callable[[BinaryIO], Reading]
+    module: str
+    ending: str = ""
 
+    def detect(self, part: str | bytes) -> bool:
+        """Whether a part of a text, or the first octets of what is no text, is of it."""
+        found: bool = self._function("detect")(part)
+        return found
 
-class OctetFormat(NamedTuple):
-    """A file that is no text; the attributes are those of `TextFormat`."""
+    def read(self, stream: BinaryIO) -> "Reading":
+        """Read a file from its beginning."""
+        reading: Reading = self._function("read")(stream)
+        return reading
 
-    name: str
-    words: str
-    detect: Callable[[bytes], bool]
-    read: Callable[[BinaryIO], Reading]
+    def _function(self, name: str) -> Callable[[Any], Any]:
+        function: Callable[[Any], Any] = getattr(import_module(f"nfcbridge.formats.{self.module}"), name + self.ending)
+        return function
 
-
-ImportFormat = TextFormat | OctetFormat
 
 OCTET_FORMATS: Final = (
-    OctetFormat("pcap", "pcap or pcapng of link type 264, GSMTAP, or by NFCGate", capture.detect, capture.read),
-    OctetFormat("proxmark3", "trace file of the Proxmark3", proxmark.detect_file, proxmark.read_file),
+    ImportFormat("pcap", "pcap or pcapng of link type 264, GSMTAP, or by NFCGate", "capture"),
+    ImportFormat("proxmark3", "trace file of the Proxmark3", "proxmark", "_file"),
 )
 
 TEXT_FORMATS: Final = (
-    TextFormat("nfcsnoop", "bug report of Android with a log of nfcsnoop", nfcsnoop.detect, nfcsnoop.read),
-    TextFormat(
-        "proxmark3-list", "what `hf 14a list` of the Proxmark3 printed", proxmark.detect_list, proxmark.read_list
-    ),
-    TextFormat("pcsc-spy", "log of pcsc-spy", pcsc_spy.detect_spy, pcsc_spy.read_spy),
-    TextFormat("pcsc-spy-shown", "log of pcsc-spy as it shows it", pcsc_spy.detect_shown_spy, pcsc_spy.read_shown_spy),
-    TextFormat("pcscd", "log of pcscd --apdu --debug", pcsc_logs.detect_pcscd, pcsc_logs.read_pcscd),
-    TextFormat("pcscd-syslog", "log of pcscd in syslog", pcsc_logs.detect_syslog, pcsc_logs.read_syslog),
-    TextFormat("opensc", "debug log of OpenSC", opensc.detect_debug, opensc.read_debug),
-    TextFormat("opensc-tool", "what `opensc-tool -s` printed", opensc.detect_tool, opensc.read_tool),
-    TextFormat("apdu4j", "log of apdu4j or GlobalPlatformPro", apdu4j.detect, apdu4j.read),
-    TextFormat("ykman", "log of ykman or python-fido2", yubico.detect, yubico.read),
-    TextFormat("libnfc", "debug log of libnfc", libnfc.detect_bus, libnfc.read_bus),
-    TextFormat("libnfc-tag", "what a tag emulated by libnfc printed", libnfc.detect_tag, libnfc.read_tag),
-    TextFormat("nfcpy", "debug log of nfcpy", nfcpy.detect, nfcpy.read),
-    TextFormat(
-        "pyscard",
-        "what pyscard's console observer, or scriptor, printed",
-        pcsc_logs.detect_pyscard,
-        pcsc_logs.read_pyscard,
-    ),
+    ImportFormat("nfcsnoop", "bug report of Android with a log of nfcsnoop", "nfcsnoop"),
+    ImportFormat("proxmark3-list", "what `hf 14a list` of the Proxmark3 printed", "proxmark", "_list"),
+    ImportFormat("pcsc-spy", "log of pcsc-spy", "pcsc_spy", "_spy"),
+    ImportFormat("pcsc-spy-shown", "log of pcsc-spy as it shows it", "pcsc_spy", "_shown_spy"),
+    ImportFormat("pcscd", "log of pcscd --apdu --debug", "pcsc_logs", "_pcscd"),
+    ImportFormat("pcscd-syslog", "log of pcscd in syslog", "pcsc_logs", "_syslog"),
+    ImportFormat("opensc", "debug log of OpenSC", "opensc", "_debug"),
+    ImportFormat("opensc-tool", "what `opensc-tool -s` printed", "opensc", "_tool"),
+    ImportFormat("apdu4j", "log of apdu4j or GlobalPlatformPro", "apdu4j"),
+    ImportFormat("ykman", "log of ykman or python-fido2", "yubico"),
+    ImportFormat("libnfc", "debug log of libnfc", "libnfc", "_bus"),
+    ImportFormat("libnfc-tag", "what a tag emulated by libnfc printed", "libnfc", "_tag"),
+    ImportFormat("nfcpy", "debug log of nfcpy", "nfcpy"),
+    ImportFormat("pyscard", "what pyscard's console observer, or scriptor, printed", "pcsc_logs", "_pyscard"),
 )
 
 IMPORT_FORMATS: Final[dict[str, ImportFormat]] = {each.name: each for each in (*OCTET_FORMATS, *TEXT_FORMATS)}
@@ -137,7 +123,7 @@ def detect(head: bytes) -> ImportFormat | None:
     return next((each for each in OCTET_FORMATS if each.detect(head)), None)
 
 
-def detect_text(text: str) -> TextFormat | None:
+def detect_text(text: str) -> ImportFormat | None:
     """The format that a part of a text shows, if it does."""
     return next((each for each in TEXT_FORMATS if each.detect(text)), None)
 
@@ -272,7 +258,7 @@ class Source:
 
 def read_import(
     source: Source, name: str | None = None, moved: Callable[[], None] = lambda: None
-) -> tuple[ImportFormat, Reading]:
+) -> tuple[ImportFormat, "Reading"]:
     """Find the format of a file and begin to read it.
 
     Args:

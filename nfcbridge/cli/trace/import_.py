@@ -45,9 +45,6 @@ SPOOLED: Final = 1 << 24
 @click.argument("out", metavar="[OUT]", required=False)
 @click.option("--format", "name", metavar="NAME", help="The format, whatever the content looks like.")
 @click.option("--force", is_flag=True, help="Overwrite the file beside FILE if it is there.")
-@click.option(
-    "--formats", "listed", is_flag=True, is_eager=True, expose_value=False, callback=lambda *_: None, hidden=True
-)
 def command(file: str, out: str | None, name: str | None, *, force: bool) -> None:
     """Make a trace of FILE, which another tool recorded, and write it to OUT.
 
