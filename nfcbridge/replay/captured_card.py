@@ -1,5 +1,6 @@
 """A recorded card that can be read and written: what it announced, and answers in the form in which it wrote them."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,11 @@ from nfcbridge.stack.card import CardStack, Event
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Header, TraceFile
 from nfcbridge.trace.decoder import Decoder
-from nfcbridge.trace.seen import ActivationSeen, ApduSeen, ExchangeSeen, FieldSeen, MessageSeen
+from nfcbridge.trace.seen import UNSEEN, ActivationSeen, ApduSeen, ExchangeSeen, FieldSeen, MessageSeen, Selection
+from nfcbridge.trace.views import offset_read
 from nfcbridge.trace.words import describe_command
 from nfcbridge.type4 import CapabilityContainer, CardConfig, Type4Card
-from nfcbridge.type4.apdu import HEADER_SIZE, SW, CommandAPDU, Ins
+from nfcbridge.type4.apdu import HEADER_SIZE, Ins
 from nfcbridge.type4.card import Reaction
 from nfcbridge.type4.cc import CC_SIZE, FILE_ID_SIZE, MAX_ANDROID_FILE, FileId
 
@@ -30,6 +32,7 @@ DEFAULT_UID: Final = bytes.fromhex("08000000")
 
 _MESSAGE_ID: Final = re.compile(r'("messageID"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}\s]+)')
 _LANGUAGE_LENGTH: Final = 0x3F
+_MAY_BE_CC: Final = UNSEEN | {Selection.CC}
 _SELECT: Final = bytes((Ins.SELECT,))
 
 MAX_COMMANDS: Final = 100_000
@@ -42,7 +45,8 @@ class Announced(Struct):
     Attributes:
         uid: empty if nobody knows.
         ats: the whole ATS, empty if nobody knows.
-        cc: the octets of the CC file, as many as were read.
+        cc: the octets of the CC file, as many as were read, once they say all.
+        cc_so_far: the same before they do: some readers ask for its length first.
         idle: the message in its file before the first request, empty if nobody read it.
         language: of its Text records.
     """
@@ -50,6 +54,7 @@ class Announced(Struct):
     uid: bytes = b""
     ats: bytes = b""
     cc: bytes = b""
+    cc_so_far: bytes = b""
     idle: bytes = b""
     language: str = "en"
 
@@ -209,8 +214,8 @@ def load_capture(path: Path | str, report: Callable[[str], object] | None = None
     except OSError as error:
         raise ConfigError(f"the recording {path}: {error.strerror}; check the path and who may read it") from error
     charger = CapturedCharger(exchanges) if report is None else CapturedCharger(exchanges, report)
-    if not len(charger):
-        raise TraceError(f"{path}: there is no request in it, so it has nothing to answer")
+    if not len(charger) and not announced.cc:  # with a CC it is a tag that a phone finds and reads
+        raise TraceError(f"{path}: there is neither a request nor a CC in it, so it has nothing to answer")
     capture = Capture(header, announced, charger, commands, problem)
     try:
         capture.identity()
@@ -250,7 +255,7 @@ def _note(each: object, announced: Announced, exchanges: list[Recorded]) -> None
     if isinstance(each, ActivationSeen) and each.ats is not None:
         announced.ats = announced.ats or each.octets
     elif isinstance(each, ApduSeen):
-        announced.cc = announced.cc or _cc_of(each)
+        _note_cc(each, announced)
     elif isinstance(each, MessageSeen) and not each.written:
         if each.index == 1 and each.octets:
             announced.idle = announced.idle or each.octets
@@ -267,20 +272,18 @@ def _octets(header: Header, name: str) -> bytes:
         return b""
 
 
-def _cc_of(apdu: ApduSeen) -> bytes:
-    """The CC, if this read it from its beginning and as a whole."""
-    response = apdu.response or b""
-    if not response.endswith(SW.OK.to_bytes(2, "big")):
-        return b""
-    try:
-        command = CommandAPDU.parse(apdu.command)
-        cc = response[:-2]
-        if command.ins != Ins.READ_BINARY or command.p1p2 or len(cc) < CC_SIZE:
-            return b""
-        CapabilityContainer.parse(cc)
-    except RemoteProtocolError:
-        return b""
-    return cc
+def _note_cc(apdu: ApduSeen, announced: Announced) -> None:
+    """Take what a READ of the CC from its beginning gave, or the READ after one that gave too few octets."""
+    offset = offset_read(apdu)
+    if announced.cc or offset is None or apdu.selected not in _MAY_BE_CC:
+        return
+    if offset == 0:
+        announced.cc_so_far = apdu.data
+    elif offset == len(announced.cc_so_far) < CC_SIZE:
+        announced.cc_so_far += apdu.data
+    with contextlib.suppress(RemoteProtocolError):
+        CapabilityContainer.parse(announced.cc_so_far)
+        announced.cc = announced.cc_so_far
 
 
 def _language_of(message: bytes) -> str:

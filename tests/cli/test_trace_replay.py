@@ -271,7 +271,7 @@ def test_a_recorded_card_is_served(equal: Path, tmp_path: Path) -> None:
 def test_a_recording_that_cannot_be_served_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = foreign(tmp_path / "t.jsonl")
     assert main(["serve", "--replay", str(path)]) == ExitCode.USAGE
-    assert "there is no request in it, so it has nothing to answer" in capsys.readouterr().err
+    assert "there is neither a request nor a CC in it, so it has nothing to answer" in capsys.readouterr().err
 
 
 def test_the_command_is_there_without_what_it_needs_to_work() -> None:

@@ -221,7 +221,7 @@ def test_a_name_is_a_file_and_perhaps_a_speed(tmp_path: Path) -> None:
 def test_what_cannot_be_served_says_why(trace: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the recording .*none: No such file or directory; check the path"):
         load_capture(tmp_path / "none")
-    with pytest.raises(TraceError, match="there is no request in it"):
+    with pytest.raises(TraceError, match="there is neither a request nor a CC in it"):
         load_capture(by_hand(tmp_path / "a", Header(), "on", "> e080", "< 0578804202"))
     copy = tmp_path / "b"
     copy.write_text(trace.read_text())
@@ -239,6 +239,27 @@ def test_what_a_first_line_does_not_tell_is_taken_from_the_frames(trace: Path, t
     assert capture.ats() == SETTINGS.ats
     assert (capture.limits().mle, capture.limits().file_size) == (128, 4096)
     assert capture.exchange().hold == 0.4
+
+
+@pytest.mark.parametrize("reads", [((0, 15),), ((0, 2), (2, 13)), ((0, 1), (1, 7), (8, 9)), ((3, 5), (0, 20))])
+def test_a_tag_that_was_only_looked_at_is_a_tag(reads: tuple[tuple[int, int], ...], tmp_path: Path) -> None:
+    cc = bytes.fromhex("000f20003b00340406e10504000080 0000")
+    frames = ["> 00a4040007d276000085010100", "< 9000", "> 00a4000c02e103", "< 9000"]
+    for offset, count in reads:
+        frames += [f"> 00b0{offset:04x}{count:02x}", f"< {cc[offset : offset + count].hex()}9000"]
+    frames += ["> 00a4000c02e105", "< 9000", "> 00b0000005", "< 0003d000009000"]
+    trace = by_hand(tmp_path / "t.jsonl", Header(level="apdus", source="a reader"), "on", *frames)
+    capture = load_capture(trace, lambda _text: None)
+    assert (capture.limits().mle, capture.limits().mlc, capture.limits().file_size) == (59, 52, 1024)
+    assert not capture.limits().writable
+    assert capture.announced.cc.startswith(cc[:15])
+
+
+def test_what_is_read_of_other_files_is_no_cc(tmp_path: Path) -> None:
+    frames = ("> 00a4040007d276000085010100", "< 9000", "> 00a4000c02e104", "< 9000", "> 00b000000f")
+    trace = by_hand(tmp_path / "t", Header(level="apdus"), "on", *frames, "< 000f20003b00340406e105040000009000")
+    with pytest.raises(TraceError, match="there is neither a request nor a CC in it"):
+        load_capture(trace)
 
 
 def test_a_capture_is_bounded(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
