@@ -154,13 +154,14 @@ def _logged_in(session: "Session", door: Door, patience: float, slipped: Callabl
             check_login(_login(session, time.monotonic() + patience, slipped), door.user)
             yield
         except httpx2.TransportError as error:
-            raise error if isinstance(error, LinkError) else LinkError(_unreached(door, error)) from error
+            raise error if isinstance(error, LinkError) else LinkError(unreached(door, error)) from error
         log_out(session)
     finally:
         session.close()
 
 
-def _unreached(door: Door, error: Exception) -> str:
+def unreached(door: Door, error: Exception) -> str:
+    """Return what went wrong over HTTP, and what to do."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         remedy = (
             "give it with --trust FILE, if you know it to be the charger's"

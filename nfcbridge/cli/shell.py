@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from nfcbridge.cli import COMMANDS
-from nfcbridge.cli.door import Door, at_a_door, check_login, open_session
+from nfcbridge.cli.door import Door, at_a_door, check_login, open_session, unreached
 from nfcbridge.cli.errors import ExitCode, print_error, print_notice
 from nfcbridge.cli.request import FIRST_ERROR, check_json, check_method, check_path, phrase_of
 
@@ -117,8 +117,10 @@ class Talk:
                 self.send(parse_line(line))
         except click.ClickException as error:
             self._complain(f"{error.format_message()}; `help` says what can be typed")
-        except (NfcBridgeError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            self._complain(str(error) or type(error).__name__)
+        except (NfcBridgeError, httpx2.InvalidURL) as error:
+            self._complain(str(error))
+        except httpx2.HTTPError as error:
+            self._complain(unreached(self._door, error))
 
     def _complain(self, words: str) -> None:
         self.refused = True

@@ -57,5 +57,6 @@ def make_report(
 
 
 def _cell(text: str, blank: str = BLANK) -> str:
-    """A text in a table of Markdown: no line break, and no column of its own."""
-    return " ".join(text.split()).replace("|", "\\|") or blank
+    """A text in a table of Markdown: no line break, no column and no tag of its own, nothing that a terminal obeys."""
+    shown = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+    return shown.replace("|", "\\|").replace("<", "&lt;") or blank

@@ -223,3 +223,14 @@ def test_what_stdin_has_beside_utf_8_is_told(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"/transactions/active\n/\xff\n"), encoding="utf-8"))
     assert main(["shell", "--link", charger]) == ExitCode.USAGE
     assert "the lines on stdin are not UTF-8" in capsys.readouterr().err
+
+
+def test_a_server_that_is_gone_is_told_with_what_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
+    def gone(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("Connection refused", request=request)
+
+    with Session(httpx2.MockTransport(answer), "operator", "x") as session:
+        session._client._transport = httpx2.MockTransport(gone)  # noqa: SLF001 - the server ends
+        Talk(session, DOOR._replace(url="http://charger"), ["/users"]).run()
+        session._client._transport = httpx2.MockTransport(answer)  # noqa: SLF001
+    assert "http://charger: Connection refused; look whether the charger serves there" in capsys.readouterr().err

@@ -123,3 +123,4 @@ def test_the_log_has_the_machine_the_self_test_and_a_form() -> None:
     assert "| a large answer | FAILED | torn |" in lines
     assert "| USB reader | a \\| b | ok | found here |  |" in lines
     assert "Not run" in make_report([], [], {})
+    assert "| What else | a&lt;b>[A |" in make_report([], [], {"notes": "a<b>\x1b[A"})
