@@ -19,6 +19,19 @@ DURABILITIES: Final = ("full", "normal")
 
 DEFAULT_DURABILITY: Final = "full"
 
+OF_A_CARD: Final[dict[str, tuple[str, object]]] = {
+    "--mle": ("mle", 251),
+    "--mlc": ("mlc", 248),
+    "--file-size": ("file_size", 0x7FFF),
+    "--idle": ("idle", b"\xd0\x00\x00"),
+    "--not-ready": ("not_ready_empty", False),
+    "--hold": ("hold", 0.4),
+    "--answer-ttl": ("answer_ttl", 10.0),
+    "--pipelining": ("replace", False),
+    "--language": ("language", "en"),
+}
+"""Options of which a recorded card brings its own values: their fields below, and what these are if nothing is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
@@ -150,6 +163,7 @@ class ServeSettings:
             "--ats": self.ats,
         }
         given = [name for name, value in others.items() if value]
+        given += [name for name, (field, default) in OF_A_CARD.items() if getattr(self, field) != default]
         if given:
             raise click.UsageError(f"--replay serves a card as it was recorded: leave out {', '.join(given)}")
 

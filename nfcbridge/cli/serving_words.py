@@ -96,8 +96,6 @@ def warn(settings: ServeSettings) -> None:
             f"HTTP on {settings.http} is not encrypted: who sees the traffic can take a session over; "
             "--https encrypts it, and so does a TLS proxy in front of a loopback address"
         )
-    if settings.replay is not None:
-        return  # its times and limits are the recorded card's
     if settings.hold >= ISO_DEP_PATIENCE:
         print_warning(
             f"--hold {settings.hold:g}s: Android's IsoDep gives up after {ISO_DEP_PATIENCE * 1000:.0f} ms; "

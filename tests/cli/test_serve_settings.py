@@ -263,8 +263,7 @@ def test_where_no_other_process_can_come_there_is_nothing_to_try(started: list[S
         (["--http", "0.0.0.0:80"], ["not encrypted"]),
         (["--hold", "618ms", "--mle", "257"], ["--hold 0.618s", "--mle 257"]),
         (["--hold", "617ms", "--mle", "256", "--http", "0.0.0.0:80", "--https"], []),
-        # A recorded card has no password of ours, and times and limits of its own.
-        (["--replay", __file__, "--dev", "--hold", "618ms", "--mle", "257"], []),
+        (["--replay", __file__, "--dev"], []),  # a recorded card has no password of ours
         (["--replay", __file__, "--http", "0.0.0.0:80"], ["not encrypted"]),
     ],
 )

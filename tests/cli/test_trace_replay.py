@@ -249,7 +249,23 @@ def test_a_recorded_card_answers_a_request(
 
 
 @pytest.mark.parametrize(
-    "option", [["--app", "a:b"], ["--uid", "08010203"], ["--data", "x"], ["--speed", "2"], ["--rfid-only"]]
+    "option",
+    [
+        ["--app", "a:b"],
+        ["--uid", "08010203"],
+        ["--data", "x"],
+        ["--speed", "2"],
+        ["--rfid-only"],
+        ["--mle", "250"],
+        ["--mlc", "247"],
+        ["--file-size", "1000"],
+        ["--idle", "D10000"],
+        ["--not-ready", "empty"],
+        ["--hold", "0s"],
+        ["--answer-ttl", "1s"],
+        ["--pipelining", "replace"],
+        ["--language", "de"],
+    ],
 )
 def test_a_recorded_card_takes_no_settings(option: list[str], equal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--replay", str(equal), *option]) == ExitCode.USAGE
