@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
@@ -167,7 +168,9 @@ def test_a_refused_login_and_a_server_that_is_not_there_are_told(
     told = capsys.readouterr().err
     assert "http://127.0.0.1:1: " in told
     assert "look whether the charger serves there" in told
-    assert main(["backup", file, "--link", "memory:nobody", "--patience", "0s"]) == ExitCode.LINK
+    with monkeypatch.context() as hasty:
+        hasty.setattr("nfcbridge.client.session.TIMEOUT", httpx2.Timeout(15, connect=0.1))
+        assert main(["backup", file, "--link", "memory:nobody", "--patience", "0s"]) == ExitCode.LINK
     monkeypatch.setenv("NFCBRIDGE_PASSWORD", "wrong")
     assert main(["backup", file, "--link", LINK]) == ExitCode.REFUSED
     assert "login as operator: 401 Unauthorized; check user and password" in capsys.readouterr().err
