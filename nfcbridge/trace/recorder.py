@@ -13,6 +13,7 @@ has selected the card, so a card that was selected again in the same field has t
 import json
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -37,6 +38,10 @@ _FORMATS: Final = {
 }
 
 
+LEVELS: Final = ("blocks", "apdus")
+"""What the frames of a trace are."""
+
+
 def open_private(path: Path) -> int:
     """Opens a file to write it anew; one that it makes is for its owner alone: a trace has session ids in it."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -45,7 +50,8 @@ def open_private(path: Path) -> int:
 class Recorder:
     """A trace that is being written.
 
-    The threads of the link only put into a queue; a thread of this object formats and writes.
+    The threads of the link only put into a queue; a thread of this object formats and writes. A recorder that nobody
+    closes is closed when the program ends.
 
     Args:
         path: the file; an old one is overwritten and keeps its mode, a new one has 0600.
@@ -64,7 +70,7 @@ class Recorder:
         failure: why nothing is written any more, such as a full disk; None while all is well.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: there is no such level, or the file cannot be written.
     """
 
     def __init__(
@@ -80,6 +86,8 @@ class Recorder:
         source: str = "",
         origin: TraceOrigin | None = None,
     ) -> None:
+        if level not in LEVELS:
+            raise ConfigError(f"a trace has the level {' or '.join(LEVELS)}, and {level!r} is none")
         self.path = Path(path)
         self._now = now
         self._began = self.heard = now()
@@ -105,14 +113,17 @@ class Recorder:
         self._file.write(json.dumps(header) + "\n")
         self._thread = Thread(target=self._write, name="nfcbridge-trace", daemon=True)
         self._thread.start()
+        self._end = weakref.finalize(self, _end, self._closing, self._lines, self._thread)
 
     def record_reader(self, octets: bytes) -> None:
-        """Record a frame of the reader, now."""
-        self._lines.put((self._hear(), "reader", octets))
+        """Record a frame of the reader, now. One without octets, which no air carries, is none."""
+        if frame := bytes(octets):  # as it is now; it may be changed later
+            self._lines.put((self._hear(), "reader", frame))
 
     def record_card(self, octets: bytes) -> None:
-        """Record a frame of the card, now."""
-        self._lines.put((self._now(), "card", octets))
+        """Record a frame of the card, now; the same."""
+        if frame := bytes(octets):
+            self._lines.put((self._now(), "card", frame))
 
     def record_field(self, *, on: bool) -> None:
         """Record that the card was selected, or that the field is gone, now."""
@@ -139,9 +150,7 @@ class Recorder:
             TraceError: the file could not be written to its end; it holds what was written before.
         """
         if not self._closing.is_set():
-            self._closing.set()
-            self._lines.put(None)
-            self._thread.join()
+            self._end()
             if self.failure is not None:
                 raise TraceError(f"the trace {self.path} is not whole: {self.failure.strerror}") from self.failure
 
@@ -187,3 +196,10 @@ class Recorder:
             for at, kind, octets in (line for line in lines if isinstance(line, tuple))
         )
         return text, [line for line in lines if isinstance(line, Event)], lines[-1] is not None
+
+
+def _end(closing: Event, lines: "SimpleQueue[_Line | Event | None]", thread: Thread) -> None:
+    """Let the writer write what is left, and wait for it."""
+    closing.set()
+    lines.put(None)
+    thread.join()

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nfcbridge.errors import ConfigError, TraceError
-from nfcbridge.trace import Recorder
+from nfcbridge.trace import Recorder, TraceFile
 from nfcbridge.trace import recorder as recorder_module
 
 CARD = {"uid": "08a1b2c3", "mle": 251}
@@ -83,7 +85,7 @@ def test_an_older_trace_is_overwritten(tmp_path: Path) -> None:
     assert path.read_text().count("\n") == 1
 
 
-@given(octets=st.binary(max_size=300))
+@given(octets=st.binary(min_size=1, max_size=300))
 def test_every_frame_can_be_read_back(octets: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("trace") / "trace.jsonl"
     with Recorder(path, level="blocks", link="memory:a", card={}) as recorder:
@@ -205,3 +207,44 @@ def test_a_full_disk_that_shows_with_the_last_line_is_told_too() -> None:
     recorder = Recorder("/dev/full", level="blocks", link="memory:a", card={})
     with pytest.raises(TraceError, match="No space left on device"):
         recorder.close()
+
+
+def test_only_levels_that_can_be_read_are_recorded(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a trace has the level blocks or apdus, and 'bits' is none"):
+        Recorder(tmp_path / "t.jsonl", level="bits", link="", card={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_frame_is_recorded_as_it_is_when_it_is_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    buffer = bytearray(b"\xe0\x80")
+    with Recorder(path, level="blocks", link="", card={}) as recorder:
+        recorder.record_reader(buffer)  # type: ignore[arg-type]
+        buffer[:] = bytes(2)
+        recorder.record_card(memoryview(b"\x05"))  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            recorder.record_reader("e080")  # type: ignore[arg-type]
+    with TraceFile(path) as trace:
+        assert [entry.octets for entry in trace] == [b"\xe0\x80", b"\x05"]
+
+
+def test_a_frame_without_octets_makes_no_trace_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with Recorder(path, level="blocks", link="", card={}, now=make_clock(0.0, 1.0, 2.0)) as recorder:
+        recorder.record_reader(b"\xb2")
+        recorder.record_reader(b"")
+        recorder.record_card(b"")
+        recorder.record_card(b"\xa3")
+    with TraceFile(path) as trace:
+        assert [(entry.t, entry.octets) for entry in trace] == [(1.0, b"\xb2"), (2.0, b"\xa3")]
+
+
+def test_a_trace_that_nobody_closed_is_whole_when_the_program_ends(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    program = (
+        "import sys; from nfcbridge import Recorder\n"
+        "recorder = Recorder(sys.argv[1], level='blocks', link='', card={}); recorder.record_reader(b'\\xb2')"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    with TraceFile(path) as trace:
+        assert [entry.octets for entry in trace] == [b"\xb2"]
