@@ -130,18 +130,25 @@ def _frames(stream: BinaryIO, *, wrapped: bool, no_crc: bool) -> Iterator[Frame 
     type_a = TypeA(has_crc=False)
     if no_crc:
         yield FormatProblem(Place(0, "octet"), "no CRC in the whole file is right: they were taken to be left out")
+    for item in _pseudos(stream):
+        if isinstance(item, FormatProblem):
+            yield item
+            continue
+        _, frame, has_crc = item
+        if wrapped and frame.dir is not Dir.FIELD:
+            yield Frame(frame.position, frame.t, frame.dir, frame.octets[1:])
+        else:
+            yield from type_a.receive(frame, has_crc=has_crc and not no_crc)
+
+
+def _pseudos(stream: BinaryIO) -> Iterator[tuple[Packet, Frame, bool] | FormatProblem]:
+    """The packets of link type 264, with the frame in each, and whether that has a CRC."""
     for item in read_capture(stream):
         if isinstance(item, FormatProblem):
             yield item
         elif isinstance(item, Packet):
             found = _pseudo(item)
-            if isinstance(found, FormatProblem):
-                yield found
-            elif wrapped and found[0].dir is not Dir.FIELD:
-                frame = found[0]
-                yield Frame(frame.position, frame.t, frame.dir, frame.octets[1:])
-            else:
-                yield from type_a.receive(found[0], has_crc=found[1] and not no_crc)
+            yield found if isinstance(found, FormatProblem) else (item, *found)
 
 
 def _pseudo(packet: Packet) -> tuple[Frame, bool] | FormatProblem:
@@ -197,25 +204,22 @@ def _sim(stream: BinaryIO) -> Iterator[Frame | FormatProblem]:
 def _our_frames(stream: BinaryIO, header: Header) -> Iterator[Entry | FormatProblem]:
     """What our exporter made frames of."""
     begin = origin(header)
-    for item in read_capture(stream):
+    for item in _pseudos(stream):
         if isinstance(item, FormatProblem):
             yield item
-        elif isinstance(item, Packet):
-            found = _pseudo(item)
-            if isinstance(found, FormatProblem):
-                yield found
-                continue
-            frame, t = found[0], ((item.micros or 0) - begin) / MICROSECONDS
-            if frame.dir is Dir.FIELD:
-                yield Entry(t, Dir.FIELD, on=frame.on)
-                continue
-            bare = frame.octets if len(frame.octets) == _SHORT or not found[1] else drop_crc(frame.octets)
-            if bare is not None and header.level == "apdus":
-                bare = bare[1:]
-            if bare:
-                yield Entry(t, frame.dir, bare)
-            else:
-                yield FormatProblem(frame.position, "the CRC is wrong: the frame was damaged, or cut off")
+            continue
+        packet, frame, has_crc = item
+        t = ((packet.micros or 0) - begin) / MICROSECONDS
+        if frame.dir is Dir.FIELD:
+            yield Entry(t, Dir.FIELD, on=frame.on)
+            continue
+        bare = frame.octets if len(frame.octets) == _SHORT or not has_crc else drop_crc(frame.octets)
+        if bare is not None and header.level == "apdus":
+            bare = bare[1:]
+        if bare:
+            yield Entry(t, frame.dir, bare)
+        else:
+            yield FormatProblem(frame.position, "the CRC is wrong: the frame was damaged, or cut off")
 
 
 def _our_apdus(stream: BinaryIO, header: Header) -> Iterator[Entry | FormatProblem]:

@@ -14,7 +14,7 @@ PASSWORDS = {Role.OPERATOR: "op-secret", Role.USER: "user-secret"}
 
 
 class Reply(NamedTuple):
-    """What the core answered."""
+    """What was answered."""
 
     status: int
     headers: dict[str, str]

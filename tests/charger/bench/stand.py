@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.types import Message
 
@@ -10,22 +10,11 @@ from nfcbridge.charger import Controller, FixedPasswords, create_app
 from nfcbridge.charger.bench import Access, Bench
 from nfcbridge.charger.point import ChargerClock
 from nfcbridge.charger.point.scenario import Scenario
+from tests.charger.core import Reply
 
 PATIENCE = 10.0
 JSON = (b"content-type", b"application/json")
 HOST = (b"host", b"127.0.0.1:8080")
-
-
-class Reply(NamedTuple):
-    """What was answered."""
-
-    status: int
-    headers: dict[str, str]
-    octets: bytes
-
-    @property
-    def content(self) -> Any:
-        return json.loads(self.octets)
 
 
 class Stream:

@@ -8,7 +8,8 @@ from nfcbridge.charger import Role
 from nfcbridge.charger.bench.control import MAX_BODY, ORDERS
 from nfcbridge.charger.point.messages import MessageName
 from nfcbridge.charger.whitelist import GivenEntry
-from tests.charger.bench.stand import Reply, Stand
+from tests.charger.bench.stand import Stand
+from tests.charger.core import Reply
 
 
 @pytest.fixture
