@@ -9,7 +9,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
-from nfcbridge.client.backup.charger import Charger, RefusedError
+from nfcbridge.client.backup.charger import Charger
 from nfcbridge.client.backup.check import writable
 from nfcbridge.client.backup.copy import PARTS, Copy, Tag, User
 from nfcbridge.client.backup.plan import make_plan
@@ -17,7 +17,7 @@ from nfcbridge.client.backup.restore import Restoring
 from nfcbridge.client.errors import NfcReadError, NfcRefusedError
 from nfcbridge.client.session import Session
 from nfcbridge.client.transport import NfcTransport
-from nfcbridge.errors import ConfigError, LinkError, ResponseError
+from nfcbridge.errors import ConfigError, LinkError, RefusedError, ResponseError
 from nfcbridge.server.emulator import Emulator
 
 LINK = "memory:backup"
