@@ -216,6 +216,9 @@ def load_capture(path: Path | str, report: Callable[[str], object] | None = None
     charger = CapturedCharger(exchanges) if report is None else CapturedCharger(exchanges, report)
     if not len(charger) and not announced.cc:  # with a CC it is a tag that a phone finds and reads
         raise TraceError(f"{path}: there is neither a request nor a CC in it, so it has nothing to answer")
+    if charger.too_many:
+        more = f"{path}: {charger.too_many} exchanges after the first {len(charger)} are not answered from"
+        problem = f"{problem}; {more}" if problem else more
     capture = Capture(header, announced, charger, commands, problem)
     try:
         capture.identity()

@@ -262,12 +262,18 @@ def test_what_is_read_of_other_files_is_no_cc(tmp_path: Path) -> None:
         load_capture(trace)
 
 
-def test_a_capture_is_bounded(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_capture_is_bounded(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captured_module, "MAX_EXCHANGES", 2)
     monkeypatch.setattr(captured_module, "MAX_DEPARTURES", 1)
     monkeypatch.setattr(captured_card, "MAX_COMMANDS", 5)
     capture = load_capture(trace, lambda _text: None)
     assert (len(capture.charger), capture.charger.too_many) == (2, 4)
+    assert capture.problem == f"{trace}: 4 exchanges after the first 2 are not answered from"
+    copy = tmp_path / "t.jsonl"
+    copy.write_text(trace.read_text() + "{")
+    cut_off, too_many = load_capture(copy, lambda _text: None).problem.split("; ")
+    assert "was cut off" in cut_off
+    assert "4 exchanges after the first 2" in too_many
     assert sum(map(len, capture.commands)) == 5
     for _ in range(3):
         capture.charger.answer(Request("/nothing", "GET"))
