@@ -253,7 +253,7 @@ def prompted(door: Door, keys: Iterable[str]) -> Iterator[str]:
     from prompt_toolkit import PromptSession
 
     prompt: PromptSession[str] = PromptSession(
-        history=history(history_file()), completer=completer(keys), complete_while_typing=False
+        history=kept_history(), completer=completer(keys), complete_while_typing=False
     )
     print_notice("help says what can be typed, Tab completes, Ctrl-D leaves")
     while True:
@@ -263,6 +263,17 @@ def prompted(door: Door, keys: Iterable[str]) -> Iterator[str]:
             continue  # what was typed is dropped, as shells do
         except EOFError:
             return
+
+
+def kept_history() -> Any:  # noqa: ANN401 - see `history`
+    """Return the history; one of this shell alone where nothing can be kept, which is no reason to serve nobody."""
+    from prompt_toolkit.history import InMemoryHistory
+
+    try:
+        return history(history_file())
+    except OSError as error:
+        print_notice(f"no history is kept: {error.filename}: {error.strerror}")
+        return InMemoryHistory()
 
 
 def history_file() -> Path:
@@ -281,7 +292,8 @@ def history(path: Path) -> Any:  # noqa: ANN401 - the class is made here, since 
     class PrivateHistory(FileHistory):
         def store_string(self, string: str) -> None:
             if SECRET not in string:
-                super().store_string(string)
+                with suppress(OSError):  # a full disk
+                    super().store_string(string)
 
     path.touch(mode=0o600)
     return PrivateHistory(str(path))

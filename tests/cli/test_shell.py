@@ -17,7 +17,18 @@ from prompt_toolkit.output import DummyOutput
 from nfcbridge.cli import main, shell
 from nfcbridge.cli.door import Door
 from nfcbridge.cli.errors import ExitCode
-from nfcbridge.cli.shell import Line, Talk, completer, completions, history, keys_of, parse_line, pretty, prompted
+from nfcbridge.cli.shell import (
+    Line,
+    Talk,
+    completer,
+    completions,
+    history,
+    kept_history,
+    keys_of,
+    parse_line,
+    pretty,
+    prompted,
+)
 from nfcbridge.client.errors import NfcReadTimeout
 from nfcbridge.client.session import Session
 
@@ -234,3 +245,20 @@ def test_a_server_that_is_gone_is_told_with_what_to_look_at(capsys: pytest.Captu
         Talk(session, DOOR._replace(url="http://charger"), ["/users"]).run()
         session._client._transport = httpx2.MockTransport(answer)  # noqa: SLF001
     assert "http://charger: Connection refused; look whether the charger serves there" in capsys.readouterr().err
+
+
+def test_a_history_that_cannot_be_kept_is_one_of_this_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setattr(shell, "history_file", lambda: file / "below")
+    kept = kept_history()
+    kept.append_string("/users")
+    assert list(kept.get_strings()) == ["/users"]
+    assert f"no history is kept: {file / 'below'}: Not a directory" in capsys.readouterr().err
+    kept = history(tmp_path / "shell_history")
+    (tmp_path / "shell_history").unlink()
+    (tmp_path / "shell_history").mkdir()
+    kept.append_string("/users")
+    assert list(kept.get_strings()) == ["/users"]
