@@ -5,6 +5,7 @@ in the file is its number plus one.
 """
 
 import enum
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -209,6 +210,11 @@ class TraceFile:
         self.close()
 
 
+def format_header(header: Header) -> str:
+    """The first line with its end, in the same octets as a recorder writes it."""
+    return json.dumps(msgspec.to_builtins(header)) + "\n"
+
+
 def format_entry(entry: Entry) -> str:
     """An entry as a line, with its end."""
     if entry.dir is Dir.FIELD:
@@ -235,7 +241,7 @@ def write_entries(file: BinaryIO, header: Header, entries: Iterable[Entry]) -> i
     Returns:
         How many entries it has.
     """
-    file.write(msgspec.json.encode(header) + b"\n")
+    file.write(format_header(header).encode("ascii"))
     count = 0
     for entry in entries:
         file.write(format_entry(entry).encode("ascii"))

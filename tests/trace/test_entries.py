@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nfcbridge.errors import TraceError
-from nfcbridge.trace import Dir, Entry, Header, TraceFile, write_trace
+from nfcbridge.trace import Dir, Entry, Header, Recorder, TraceFile, write_trace
 from nfcbridge.trace.entries import MAX_LINE, MAX_TIME
 
 TRACE = (
@@ -115,3 +115,15 @@ def test_a_mark_of_the_encoding_before_the_first_line_is_passed_over(tmp_path: P
     path.write_text(TRACE, encoding="utf-8-sig")
     with TraceFile(path) as trace:
         assert list(trace) == ENTRIES
+
+
+def test_a_recorded_trace_is_written_again_in_the_same_octets(tmp_path: Path) -> None:
+    path, again = tmp_path / "t.jsonl", tmp_path / "again.jsonl"
+    card = {"hold": 9.605e-06, "name": "\u00fc", "limits": [251, None, True, 2**127]}
+    with Recorder(path, level="blocks", link="memory:\u00fc", card=card, seed=2**128 - 1) as recorder:
+        recorder.record_field(on=True)
+        recorder.record_reader(b"\xe0\x80")
+        recorder.record_card(b"\x05\x78\x80\x42\x02")
+    with TraceFile(path) as trace:
+        write_trace(again, trace.header, trace)
+    assert again.read_bytes() == path.read_bytes()
