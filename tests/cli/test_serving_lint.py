@@ -117,3 +117,12 @@ def test_a_recorded_card_is_held_to_the_rules_too(tmp_path: Path) -> None:
     with serving("--replay", str(recording), *ANY_PORTS, data=tmp_path) as server:
         transmit(link_of(server), READ_WITHOUT_LE)
         assert "error NB208: " in server.lines_to("NB208")[-1]
+
+
+def test_a_recording_that_was_cut_off_is_served_and_said_to_be(tmp_path: Path) -> None:
+    recording = tmp_path / "cut.jsonl"
+    recording.write_text((PROJECT / "fixtures" / "recorded" / "nfcpy-session.jsonl").read_text() + "{")
+    with serving("--replay", str(recording), *ANY_PORTS, data=tmp_path) as server:
+        link_of(server)
+        server.stop()
+    assert server.err == f"nfcbridge: warning: {recording}: line 80 was cut off and is left out\n"
