@@ -1,5 +1,7 @@
 """`nfcbridge trace redact`: what it writes, and what it tells."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from nfcbridge.cli.errors import ExitCode
 from nfcbridge.cli.trace.redact import command, in_words
 from nfcbridge.text import encode_text
 from nfcbridge.trace import Entry, Header, TraceFile, write_trace
+from tests.cli.in_terminal import PROGRAM, environment
 from tests.trace.lines import entries
 
 ID = "cdc630cd-5e5f-4587-8a1a-a2e83ae990b5"
@@ -51,6 +54,28 @@ def test_the_secrets_are_gone_and_counted(trace: Path, tmp_path: Path) -> None:
         (entry.t, entry.dir, len(entry.octets)) for entry in given
     ]
     assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_is_written_to_stdout_on_demand(trace: Path, tmp_path: Path) -> None:
+    result = redact(trace, "-", "--key", "k")
+    redact(trace, tmp_path / "out.jsonl", "--key", "k")
+    assert result.stdout == (tmp_path / "out.jsonl").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "t.jsonl"]
+
+
+def test_a_pipe_that_has_seen_enough_ends_it_in_silence(trace: Path) -> None:
+    ours, its = os.pipe()
+    os.close(ours)
+    with os.fdopen(its, "wb") as closed:
+        done = subprocess.run(
+            [*PROGRAM, "trace", "redact", str(trace), "-"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=True,
+            env=environment(),
+        )
+    assert done.stderr == "nfcbridge: replaced 1 session id, 1 UID of the card\n"
 
 
 def test_a_trace_may_be_redacted_in_its_place(trace: Path) -> None:

@@ -1,5 +1,7 @@
 """`nfcbridge trace redact`: the same trace without its secrets."""
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,7 +10,10 @@ import click
 from nfcbridge.cli.trace import TRACE_COMMANDS
 
 if TYPE_CHECKING:
+    from nfcbridge.trace import Entry, Header
     from nfcbridge.trace.redact import Redaction
+
+STDOUT: Final = Path("-")
 
 SHOWN_NUMBERS: Final = 20
 """Entries that are named; of more, how many there are."""
@@ -16,7 +21,7 @@ SHOWN_NUMBERS: Final = 20
 
 @click.command(short_help=TRACE_COMMANDS["redact"].sentence)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--key",
     envvar="NFCBRIDGE_REDACT_KEY",
@@ -30,13 +35,13 @@ def command(file: Path, out: Path, key: str | None, *, names: bool) -> None:
     Secrets are session ids, login tokens, password hashes, passwords in settings, tag ids, all UUIDs, the UID of the
     card, and the seed from which such ids were made. User names stay unless --names is given: a login names a role.
     Frames keep their lengths and times, so OUT decodes and lints as FILE does, and replays at the level of messages.
-    OUT may be FILE.
+    OUT may be FILE, or - for stdout.
     """
     from hashlib import sha256
 
     from nfcbridge.cli.errors import print_warning
     from nfcbridge.cli.trace.progress import Reading
-    from nfcbridge.trace import TraceFile, write_trace
+    from nfcbridge.trace import TraceFile
     from nfcbridge.trace.redact import Redaction
 
     with TraceFile(file) as trace, Reading(trace, words="looking for secrets") as entries:
@@ -45,8 +50,24 @@ def command(file: Path, out: Path, key: str | None, *, names: bool) -> None:
         if trace.problem:
             print_warning(trace.problem)
     with TraceFile(file) as trace, Reading(trace, words="replacing them") as entries:
-        write_trace(out, redaction.header, redaction.replace(entries))
+        write(out, redaction.header, redaction.replace(entries))
     tell(redaction)
+
+
+def write(out: Path, header: "Header", entries: "Iterable[Entry]") -> None:
+    """Write a trace to a file or stdout."""
+    from nfcbridge.cli.errors import drop_output
+    from nfcbridge.trace import write_trace
+    from nfcbridge.trace.entries import write_entries
+
+    if out != STDOUT:
+        write_trace(out, header, entries)
+        return
+    try:
+        write_entries(sys.stdout.buffer, header, entries)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        drop_output()
 
 
 def tell(redaction: "Redaction") -> None:
