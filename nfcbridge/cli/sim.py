@@ -294,7 +294,12 @@ def asked(target: Target, method: str, name: str, fields: dict[str, object] | No
                 f"nobody listens at {target.http}; start the emulator: nfcbridge serve --http {target.http}"
             ) from exc
         except (OSError, HTTPException) as exc:
-            raise LinkError(f"no answer from {target.http} ({exc}); is it `nfcbridge serve` that runs there?") from exc
+            hint = (
+                "If it serves HTTPS, give --trust FILE" if target.trust is None else "If it serves HTTP, omit --trust"
+            )
+            raise LinkError(
+                f"no answer from {target.http} ({exc}); is it `nfcbridge serve` that runs there? {hint}"
+            ) from exc
 
 
 def open_connection(target: Target) -> "HTTPConnection":

@@ -86,7 +86,7 @@ def _message(told: dict[str, Any]) -> Line:
 
 
 def _fault(told: dict[str, Any]) -> str:
-    values = [f"{value:g}" for key, value in told.items() if key != "fault"]
+    values = [f"{value:g}{'s' if key == 'seconds' else ''}" for key, value in told.items() if key != "fault"]
     return f"{told['fault']}{'=' if values else ''}{''.join(values)}"
 
 

@@ -131,7 +131,7 @@ def test_the_state_has_what_is_paired_running_and_asked_for(tmp_path: Path, caps
         assert emulator.sim("state") == ExitCode.DONE
         out = capsys.readouterr().out
         assert "pairing     on\n" in out
-        assert "fault       late=2 is still to strike\n" in out
+        assert "fault       late=2s is still to strike\n" in out
         assert emulator.sim("advance", "10s") == ExitCode.DONE
         assert emulator.sim("state") == ExitCode.DONE
         assert "paired      RFID " in capsys.readouterr().out
@@ -325,6 +325,7 @@ def test_an_emulator_that_serves_https_is_trusted_by_its_certificate(
         assert main(["sim", "state", "--http", http, "--trust", str(certificate)]) == ExitCode.DONE
         assert "LED         green steady: ready\n" in capsys.readouterr().out
         assert main(["sim", "state", "--http", http]) == ExitCode.LINK
+        assert capsys.readouterr().err.endswith("If it serves HTTPS, give --trust FILE\n")
         assert main(["sim", "state", "--http", http, "--trust", __file__]) == ExitCode.USAGE
         assert "has no certificate in it" in capsys.readouterr().err
 
@@ -361,7 +362,7 @@ def test_a_reader_that_is_rfid_only_has_no_tag_until_it_is_set_otherwise(
         ({"event": "a-very-long-name-of-an-event", "x": "ä"}, 'a-very-long-name-of-an-event {"x": "ä"}'),
         ({"event": "hmi", "t": 1.0}, "hmi"),
         ({"event": "lost", "count": 7}, "lost        7 events that were not taken in time"),
-        ({"event": "fault-ordered", "fault": {"fault": "late", "seconds": 2.0}}, "fault       late=2 will strike"),
+        ({"event": "fault-ordered", "fault": {"fault": "late", "seconds": 2.0}}, "fault       late=2s will strike"),
         (
             {"event": "request", "method": "GET", "path": "/v1/x\x1b[2J", "client": "::1", "status": 0},
             r"request     GET /v1/x\x1b[2J of ::1: no answer",
