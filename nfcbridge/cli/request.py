@@ -4,6 +4,7 @@ stdout has the content of the answer and nothing else, so that it can go into a 
 """
 
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
@@ -40,6 +41,9 @@ REMEDIES: Final = {
     429: "wait a minute before the next login",
 }
 """What to do about a status code; with 500 and above the server knows more."""
+
+LOGIN_REMEDIES: Final = REMEDIES | {404: "it knows no login: send the request alone, with --no-login"}
+"""The same for the login, whose path nobody has typed."""
 
 
 @click.command(short_help=COMMANDS["request"].sentence)
@@ -123,7 +127,7 @@ def command(
         )
         session = Session(transport, user, password)
         try:
-            if not no_login and is_refused(session.login(), f"login as {user}"):
+            if not no_login and is_refused(session.login(), f"login as {user}", LOGIN_REMEDIES):
                 return ExitCode.REFUSED
             response = session.request(method, path, content)
             refused = is_refused(response, f"{method} {path}")
@@ -197,12 +201,12 @@ def check_json(text: str | None) -> bytes | None:
         raise click.UsageError(f"the JSON document: {exc}; quote it for the shell, such as '{{\"key\": 1}}'") from exc
 
 
-def is_refused(response: "httpx2.Response", what: str) -> bool:
+def is_refused(response: "httpx2.Response", what: str, remedies: Mapping[int, str] = REMEDIES) -> bool:
     """Return whether the status is 400 or more, and say on stderr what to do then."""
     status = response.status_code
     if status < FIRST_ERROR:
         return False
-    remedy = REMEDIES.get(status, "the terminal of the server may say more")
+    remedy = remedies.get(status, "the terminal of the server may say more")
     print_error(f"{what}: {status} {phrase_of(status)}; {remedy}")
     return True
 

@@ -71,6 +71,16 @@ def test_a_refused_login_is_exit_code_1_and_names_the_user(
     assert err == "nfcbridge: error: login as operator: 401 Unauthorized; check user and password\n"
 
 
+def test_an_application_without_a_login_is_told_how_to_be_asked(
+    echo_link: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NFCBRIDGE_PASSWORD", "any")
+    monkeypatch.setattr(Session, "login", lambda _self: httpx2.Response(404))
+    assert main(["request", "GET", "/echo", "--link", echo_link]) == ExitCode.REFUSED
+    told = "login as operator: 404 Not Found; it knows no login: send the request alone, with --no-login"
+    assert capsys.readouterr().err == f"nfcbridge: error: {told}\n"
+
+
 def test_a_status_of_400_or_more_is_exit_code_1_with_what_to_do(
     charger: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
