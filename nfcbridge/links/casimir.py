@@ -141,7 +141,7 @@ def open_card(address: str, identity: CardIdentity) -> SocketCard:
     except OSError as error:
         raise LinkError(
             f"no casimir at {name} ({error.strerror or error}): start it, or Cuttlefish, "
-            "whose instance N has it at port 7899 + N (README, An Android emulator as the phone)"
+            "whose instance N has it at port 7899 + N"
         ) from error
     return SocketCard(sock, connect, CasimirTalk(identity), f"casimir:{name}")
 

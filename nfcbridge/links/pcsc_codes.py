@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-PACKAGE: Final = "pip install 'nfcbridge[pcsc]' (on Debian needs apt-get install gcc swig libpcsclite-dev)"
+PACKAGE: Final = "pip install 'nfcbridge[pcsc]' (on Debian after apt-get install gcc swig libpcsclite-dev)"
 """How pyscard is had."""
 
 _GONE: Final = {
