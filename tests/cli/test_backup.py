@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
 from nfcbridge.cli import main
 from nfcbridge.cli.backup import MAX_AGE, TIME
-from nfcbridge.cli.door import base_url
+from nfcbridge.cli.door import Door, base_url, unreached
 from nfcbridge.cli.errors import ExitCode
 from nfcbridge.client.backup.charger import Charger
 from nfcbridge.client.backup.copy import Copy, read_copy, write_copy
@@ -247,3 +248,36 @@ def test_a_link_is_recorded_and_http_is_not(
     assert '"dir": "reader"' in trace.read_text()
     assert main(["backup", file, "--url", str(emulator.http_url), "--trace", str(trace)]) == ExitCode.USAGE
     assert "leave one out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("trust", "words"),
+    [
+        (None, r"https://c: \[SSL: CERTIFICATE_VERIFY_FAILED\] self-signed; give it with --trust FILE"),
+        (Path("other.pem"), "the certificate of --trust is another one, or for another name"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(trust: Path | None, words: str) -> None:
+    door = Door("", "https://c", trust, "operator", None)
+    assert re.search(words, unreached(door, OSError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed")))
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_login_that_slips_is_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nfcbridge.client.errors import NfcReadTimeout
+    from nfcbridge.client.session import Session
+
+    login = Session.login
+    torn = [NfcReadTimeout("no answer in time")]
+
+    def slip(self: Session) -> httpx2.Response:
+        if torn:
+            raise torn.pop()
+        return login(self)
+
+    monkeypatch.setattr(Session, "login", slip)
+    monkeypatch.setattr("nfcbridge.cli.door.PAUSE", 0.0)
+    assert main(["backup", str(tmp_path / "b.json"), "--link", LINK, "--only", "users"]) == ExitCode.DONE
+    assert "no answer in time: hold the reader to the charger again" in capsys.readouterr().err
