@@ -72,6 +72,7 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         statistics: what was counted since the transport was made.
 
     Raises:
+        ConfigError: a total time-out that cannot be.
         NfcRefusedError, NfcPoolTimeout, NfcConnectError, NfcConnectTimeout, NfcReadError, NfcReadTimeout, NfcTagError:
             see `nfcbridge.client.errors`.
     """
@@ -88,6 +89,8 @@ class NfcTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         total: float | None = None,
     ) -> None:
         self.statistics = Statistics()
+        if total is not None and not total > 0:  # also what is no number at all
+            raise ConfigError(f"a total time-out is more than 0 seconds, or None, not {total}")
         self._total = total
         self._source = link
         self._write_order = write_order

@@ -242,7 +242,9 @@ def open_card(name: str, identity: CardIdentity) -> CardEnd:
     prefix, _, rest = name.partition(":")
     kind = LINKS.get(prefix)
     if kind is None or kind.card is None:
-        raise ConfigError(f"no card can be put at {name}; what exists: {_examples(lambda kind: kind.card)}")
+        raise ConfigError(
+            f"no card can be put at {name or 'a link without a name'}; what exists: {_examples(lambda kind: kind.card)}"
+        )
     return kind.card(rest, identity)
 
 
@@ -259,7 +261,9 @@ def open_reader(name: str) -> ReaderEnd:
     prefix, _, rest = name.partition(":")
     kind = LINKS.get(prefix)
     if kind is None or kind.reader is None:
-        raise ConfigError(f"nothing can be read through {name}; what exists: {_examples(lambda kind: kind.reader)}")
+        raise ConfigError(
+            f"nothing can be read through {name or 'a link without a name'}; what exists: {_examples(lambda kind: kind.reader)}"
+        )
     return kind.reader(rest)
 
 

@@ -12,6 +12,7 @@ import pytest
 from nfcbridge import errors
 from nfcbridge.client.errors import NfcConnectTimeout, NfcPoolTimeout, NfcReadError, NfcReadTimeout
 from nfcbridge.client.transport import NfcTransport
+from nfcbridge.errors import ConfigError
 from nfcbridge.links import open_reader
 from nfcbridge.type4 import TagInfo, WriteOrder
 from tests.client.ends import Overheard
@@ -228,3 +229,9 @@ def test_a_tag_that_falls_silent_while_it_is_detected_gets_no_time_beyond_the_to
     with httpx2.Client(transport=transport, base_url=URL, timeout=None) as client, pytest.raises(NfcConnectTimeout):
         client.get("/nothing")
     assert max(given) <= 0.05
+
+
+@pytest.mark.parametrize("total", [0.0, -1.0, float("nan")])
+def test_a_total_time_out_that_cannot_be_is_refused(total: float) -> None:
+    with pytest.raises(ConfigError, match="more than 0 seconds"):
+        NfcTransport("memory:x", total=total)
