@@ -115,7 +115,7 @@ def test_a_tag_that_holds_no_response_is_read_without_polling(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("old", "new", "how"),
-    [(b"idle".hex(), b"IDLE".hex(), AS_THEY_WERE), ('"seed":0', '"seed":1', BY_OURS)],
+    [(b"idle".hex(), b"IDLE".hex(), AS_THEY_WERE), ('"seed": 0', '"seed": 1', BY_OURS)],
     ids=["the recorded reader", "our own reader"],
 )
 def test_an_answer_that_nobody_read_is_read_by_our_own_reader_alone(
