@@ -90,7 +90,8 @@ def run(settings: ServeSettings) -> int:
                 signals.serving = True
                 warn(settings)
                 show_password(served.charger)
-                announce(settings, console, emulator, served.trust)
+                present = served.charger is None or served.charger.bench.tag.present
+                announce(settings, console, emulator, served.trust, tag_present=present)
                 if settings.lint:
                     lint.start()  # the start is over, and nobody waits for its imports
                 if served.problem:

@@ -36,10 +36,15 @@ def show_password(charger: "OpenCharger | None") -> None:
         print_notice(f"the operator's password is {charger.made} {kept}")
 
 
-def announce(settings: ServeSettings, console: Console, emulator: Emulator, trust: Path | None) -> None:
+def announce(
+    settings: ServeSettings, console: Console, emulator: Emulator, trust: Path | None, *, tag_present: bool
+) -> None:
     """Print the line for programs that wait for it, then the command for people who want to try it."""
+    if not tag_present:
+        print_warning("the reader is set to RFID only: phones find no tag until RfidMode_rfid is set over HTTP")
     console.print_line(f"ready nfc={','.join(emulator.link_names)} http={emulator.http_url or 'none'}")
-    command = command_to_try(settings, emulator.link_names, emulator.http_url, trust)
+    links = emulator.link_names if tag_present else ()
+    command = command_to_try(settings, links, emulator.http_url, trust)
     if settings.quiet or not command:
         return
     if settings.json:

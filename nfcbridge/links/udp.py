@@ -223,7 +223,10 @@ class UdpReader:
                     break
             self._switch_off()
         what = "nobody listens at" if nobody else "no card answered at"
-        raise LinkTimeoutError(f"{what} {self.name}: start the emulator there (nfcbridge serve --link {self.name})")
+        raise LinkTimeoutError(
+            f"{what} {self.name}: start the emulator there (nfcbridge serve --link {self.name}); "
+            "one that runs is no tag while RfidMode_rfid is RFID only"
+        )
 
     def _select(self, request: bytes, give_up: float) -> bytes | None:
         """Go through ISO 14443-3 once and return the UID, None if that failed."""

@@ -115,6 +115,15 @@ def test_it_is_ready_tells_what_to_try_and_each_event_then(
     ]
 
 
+def test_a_reader_that_serves_no_phone_is_told_at_the_start_and_http_is_what_to_try(tmp_path: Path) -> None:
+    with serving("--dev", "--rfid-only", *ANY_PORTS, data=tmp_path) as server:
+        ready = READY.fullmatch(server.line())
+        assert ready is not None
+        assert server.line().partition(": ")[2].startswith("curl http://")
+        server.stop()
+    assert "RFID only: phones find no tag until RfidMode_rfid is set over HTTP\n" in server.err
+
+
 def test_the_command_to_try_works_as_it_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,7 +286,7 @@ def test_a_signal_ends_a_start_that_takes_long(tmp_path: Path) -> None:
 def test_events_that_nobody_could_print_are_counted_at_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def announce(*_args: object) -> None:
+    def announce(*_args: object, **_options: object) -> None:
         end = links.open_reader("memory:unseen")
         end.activate(1.0)
         end.transceive(bytes.fromhex("E080"), 5.0)
