@@ -60,6 +60,10 @@ def test_a_pipe_gets_plain_tables_with_a_line_for_each_file_and_the_total(one: P
     assert "\x1b" not in "".join(lines)
 
 
+def test_of_one_exchange_one_time_is_told(one: Path) -> None:
+    assert re.fullmatch(r"The exchange took [\d.]+ ms\.", run_in_pipe("trace", "stats", str(one)).splitlines()[-1])
+
+
 def test_one_file_needs_no_total(one: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stats(one) == ExitCode.DONE
     out, err = capsys.readouterr()

@@ -109,6 +109,8 @@ def command(files: tuple[Path, ...], picture: Path | None, exchange: int | None,
     wait         measured waits, for us (the card) and for the reader, less what air is in them
     away         nobody had the card in the field
 
+    An exchange is counted with all that came since the one before it: its detection and its polling.
+
     FILE may be - for stdin. A file that cannot be read is told, and the others are counted; the exit code is 2 then.
     """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     check_options(files, picture, exchange)
@@ -337,8 +339,10 @@ def remarks(counted: Sequence[Counted], total: "Stats") -> list[str]:
     kinds = {Clock.WITHOUT_AIR: AIRLESS, Clock.UNKNOWN: UNKNOWN}
     words = {kinds.get(clock_of(each.header), REAL) for each in counted}
     lines = [NOTE.format(MIXED if len(words) > 1 else words.pop())]
-    if total.exchanges:
-        durations = total.durations
+    durations = total.durations
+    if total.exchanges == 1:
+        lines.append(f"The exchange took {durations.longest * 1000:.1f} ms.")
+    elif total.exchanges:
         lines.append(
             f"An exchange took {durations.shortest * 1000:.1f} to {durations.longest * 1000:.1f} ms, half of them "
             f"{durations.quantile(0.5) * 1000:.1f} ms at most, nine of ten {durations.quantile(0.9) * 1000:.1f} ms."
