@@ -19,8 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from math import inf
-from typing import ClassVar, Final
+from typing import Final
 
 from nfcbridge.errors import LinkClosedError, LinkError
 from nfcbridge.framing import Answer
@@ -28,11 +27,11 @@ from nfcbridge.isodep import SendFrame
 from nfcbridge.links import CardEnd, CardSelected, Frame, Incoming
 from nfcbridge.links.link import CardLooker, looker_of
 from nfcbridge.server import events as told
-from nfcbridge.server.apploop import AppLoop, PendingAnswer
+from nfcbridge.server.apploop import AppLoop
 from nfcbridge.server.card_looks import LOOK, CardLooks, ignored
 from nfcbridge.server.collection import Collection
 from nfcbridge.server.oversight import Oversight
-from nfcbridge.stack import events as seen
+from nfcbridge.server.reactions import Notify, Outstanding, Reactions
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack, Event
 from nfcbridge.trace import Recorder
@@ -45,36 +44,8 @@ JOIN_TIMEOUT: Final = 1.0  # seconds that the thread gets to end: it looks at `c
 SERVICE_UNAVAILABLE: Final = 503
 
 Stack = CardStack | BlockCardStack
-Notify = Callable[[told.EmulatorEvent], None]
-
-REMEDIES: Final = {
-    seen.Reason.PROCESSING: "write one request, read its answer, then write the next",
-    seen.Reason.UNREAD: "read the answer before writing the next request (or serve with --pipelining replace)",
-}
-CLOSE_AND_CONNECT: Final = "the app must close() and connect() before it reads, or use IsoDep"
 
 _log: Final = logging.getLogger(__name__)
-
-
-class Outstanding:
-    """A request that the application has.
-
-    Attributes:
-        number: of the request.
-        pending: its answer, one day.
-        ready_at: when that was there, on the monotonic clock.
-    """
-
-    __slots__ = ("number", "pending", "ready_at")
-
-    def __init__(self, number: int, pending: PendingAnswer) -> None:
-        self.number = number
-        self.pending = pending
-        self.ready_at = inf
-        pending.add_done_callback(self._note)
-
-    def _note(self, _pending: object) -> None:
-        self.ready_at = time.monotonic()
 
 
 class Door:
@@ -111,21 +82,18 @@ class Door:
         self.end = end
         self._make_stack = make_stack
         self._stack = make_stack()
-        self._app_loop = app_loop
-        self._notify = notify
-        self._uid = uid.hex()
         self.recorder = recorder
         self._oversight = oversight
         self._reopen = reopen
         self._looker = looker_of(end) if oversight else None
         self._looks = CardLooks()
         self._collection = collection or Collection()
+        self._reactions = Reactions(
+            end, app_loop, notify, uid=uid.hex(), recorder=recorder, collection=self._collection
+        )
         self._absent = False
         self._losses = oversight.losses if oversight else 0
         self._commands = 0  # of the tag, as far as they were told
-        self._outstanding: Outstanding | None = None
-        self._present = False
-        self._unread: int | None = None  # the number of the request whose answer was not read to its end
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"nfcbridge-{end.name}", daemon=True)
 
@@ -159,9 +127,11 @@ class Door:
             except Exception as error:  # noqa: BLE001 whatever it is, one frame must not end what all others need
                 _log.exception("%s: a fault of nfcbridge", self.end.name)
                 self._begin_anew()
-                self._tell(told.LinkFailed, f"a fault of nfcbridge, {type(error).__name__}: the tag begins anew")
+                self._reactions.tell(
+                    told.LinkFailed, f"a fault of nfcbridge, {type(error).__name__}: the tag begins anew"
+                )
                 self._closing.wait(RETRY)
-        if self._present:
+        if self._reactions.present:
             self._collection.phone_left()
 
     def _serve(self) -> None:
@@ -178,20 +148,19 @@ class Door:
 
     def _lose_phone(self, reason: str) -> None:
         self._act(self._stack.field_lost(time.monotonic()))
-        self._tell(told.LinkFailed, reason)
+        self._reactions.tell(told.LinkFailed, reason)
 
     def _begin_anew(self) -> None:
         """Put a new tag into the place of one that cannot be trusted any more, as if the phone had been lifted."""
         self._stack = self._make_stack()  # to which the answer of a request that is out will be a late one
         with contextlib.suppress(Exception):  # a second fault would say no more than the first
             self.end.lose_field()
-        self._leave()
-        self._unread = None
+        self._reactions.begin_anew()
 
     def _step(self) -> None:
         """Wait for the one thing that can come next, and act on it: see the table above."""
         stack = self._stack
-        outstanding = self._outstanding
+        outstanding = self._reactions.outstanding
         if outstanding is not None and outstanding.pending.done():
             self._take_answer(outstanding)
             return
@@ -217,7 +186,7 @@ class Door:
             if wait is None:
                 return
             timeout = wait
-        quiet = self._collection.quiet_in() if self._present and outstanding is None else None
+        quiet = self._collection.quiet_in() if self._reactions.present and outstanding is None else None
         if quiet is not None:
             timeout = quiet if timeout is None else min(timeout, quiet)
         incoming = self.end.receive(timeout)
@@ -240,7 +209,12 @@ class Door:
             LinkError: the link cannot be opened again now, or the device failed.
         """
         offered = self._find_tag(oversight)
-        if self._looker is not None and oversight.looks_for_cards and not self._present and self._outstanding is None:
+        if (
+            self._looker is not None
+            and oversight.looks_for_cards
+            and not self._reactions.present
+            and self._reactions.outstanding is None
+        ):
             due_in = self._looks.due_in(time.monotonic())
             if due_in <= 0:
                 self._look_for_card(self._looker, oversight, offered=offered)
@@ -271,7 +245,8 @@ class Door:
         elif oversight.present == self._absent and self._reopen is not None:
             if self._absent:
                 end = self._reopen()
-                self.end, self._absent = end, False
+                self.end = self._reactions.end = end
+                self._absent = False
                 if self._closing.is_set():  # by `close`, which may have met the end before this one
                     end.close()
             else:
@@ -291,9 +266,9 @@ class Door:
         if new is None:
             return
         if words := ignored(new):
-            self._tell(told.CardRead, len(new), words)
+            self._reactions.tell(told.CardRead, len(new), words)
         else:
-            oversight.card_read(new, lambda outcome: self._tell(told.CardRead, len(new), outcome))
+            oversight.card_read(new, lambda outcome: self._reactions.tell(told.CardRead, len(new), outcome))
 
     def _lose_field(self) -> None:
         self.end.lose_field()
@@ -304,13 +279,13 @@ class Door:
             answer = outstanding.pending.result()
         except CancelledError:  # the application's loop has stopped under it
             answer = Answer(SERVICE_UNAVAILABLE)
-        self._outstanding = None
+        self._reactions.outstanding = None
         # It may have been ready before this thread looked, and its time to live began then.
         ready_at = min(outstanding.ready_at, time.monotonic())
         self._act(self._stack.answer(outstanding.number, answer, ready_at))
 
     def _receive(self, incoming: Incoming) -> None:
-        outstanding = self._outstanding
+        outstanding = self._reactions.outstanding
         if outstanding is not None and outstanding.pending.done():
             self._take_answer(outstanding)  # first: the frame may be a READ of it
         stack = self._stack
@@ -356,99 +331,6 @@ class Door:
                 if cut:
                     self._lose_field()
             else:
-                self._ACT[type(event)](self, event)
-        if sent and self._present:
+                self._reactions.react(event)
+        if sent and self._reactions.present:
             self._collection.frame_sent()
-
-    # What the stack tells, in the order of stack/events.py
-
-    def _request_received(self, event: seen.RequestReceived) -> None:
-        self._unread = event.number
-        request = event.request
-        path = request.path.partition("?")[0]
-        # First: what the application does with it may be told as soon as it has it.
-        self._tell(told.RequestReceived, event.number, request.method, path, event.octets)
-        instant = None if self.recorder is None else self.recorder.instant
-        pending = self._app_loop.submit(request, client=self.end.name, instant=instant)
-        self._outstanding = Outstanding(event.number, pending)
-
-    def _request_broken(self, event: seen.RequestBroken) -> None:
-        self._unread = event.number
-        self._tell(told.RequestBroken, event.number, event.status, event.reason)
-
-    def _request_given_up(self, event: seen.RequestGivenUp) -> None:
-        outstanding, self._outstanding = self._outstanding, None
-        if outstanding is not None:
-            outstanding.pending.cancel()
-        self._tell(told.ApplicationFailed, f"request {event.number} was not answered in time: 504")
-
-    def _answer_too_large(self, event: seen.AnswerTooLarge) -> None:
-        self._tell(
-            told.Warned,
-            f"the answer has {event.octets} octets, the file takes {event.limit}: 413",
-            "ask for less, or serve with a larger --file-size",
-        )
-
-    def _answer_read(self, event: seen.AnswerRead) -> None:
-        self._unread = None
-        self._tell(told.AnswerSent, event.number, event.status, event.octets, event.core, event.air)
-
-    def _answer_expired(self, event: seen.AnswerExpired) -> None:
-        self._unread = None
-        self._tell(told.AnswerUnread, event.number, event.read)
-
-    def _write_refused(self, event: seen.WriteRefused) -> None:
-        self._tell(told.Refused, event.count, event.reason.value, REMEDIES[event.reason])
-
-    def _write_rolled_back(self, _event: seen.WriteRolledBack) -> None:
-        self._tell(told.Warned, "a half-written request was dropped", "write again, from NLEN 0 on")
-
-    def _read_without_length(self, event: seen.ReadWithoutLength) -> None:
-        self._tell(
-            told.Warned,
-            f"answer {event.number} is read with the length of the request, without NLEN",
-            CLOSE_AND_CONNECT,
-        )
-
-    def _activated(self, event: seen.TagActivated) -> None:
-        if self._present:
-            self._tell(told.Reactivated, event.again)
-        else:
-            self._present = True
-            self._collection.phone_came()
-            self._tell(told.PhoneArrived, self._uid, event.frame_size)
-
-    def _deselected(self, _event: seen.TagDeselected) -> None:
-        self.end.halt()
-
-    def _field_lost(self, _event: seen.FieldLost) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._present:
-            self._present = False
-            self._collection.phone_left()
-            self._tell(told.PhoneLeft, self._unread)
-
-    def _nothing(self, _event: seen.Event) -> None:
-        """What says it for people comes with another event."""
-
-    def _tell(self, kind: type[told.EmulatorEvent], *values: object) -> None:
-        self._notify(kind(time.monotonic(), self.end.name, *values))
-
-    _ACT: ClassVar[dict[type, Callable[..., None]]] = {
-        seen.RequestReceived: _request_received,
-        seen.RequestBroken: _request_broken,
-        seen.RequestGivenUp: _request_given_up,
-        seen.AnswerReady: _nothing,
-        seen.AnswerTooLarge: _answer_too_large,
-        seen.AnswerRead: _answer_read,
-        seen.AnswerExpired: _answer_expired,
-        seen.LateAnswer: _nothing,
-        seen.WriteRefused: _write_refused,
-        seen.WriteRolledBack: _write_rolled_back,
-        seen.ReadWithoutLength: _read_without_length,
-        seen.TagActivated: _activated,
-        seen.TagDeselected: _deselected,
-        seen.FieldLost: _field_lost,
-    }

@@ -28,8 +28,9 @@ from nfcbridge.links import CardEnd, CardIdentity, Level, open_card
 from nfcbridge.server import events as told
 from nfcbridge.server.apploop import AppLoop
 from nfcbridge.server.collection import Collection
-from nfcbridge.server.door import Door, Notify, Stack
+from nfcbridge.server.door import Door, Stack
 from nfcbridge.server.oversight import Oversight
+from nfcbridge.server.reactions import Notify
 from nfcbridge.server.settings import CardSettings, HttpSettings, check_messages, check_sizes, fit_frames
 from nfcbridge.stack.block import BlockCardStack
 from nfcbridge.stack.card import CardStack
