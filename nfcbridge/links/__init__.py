@@ -228,6 +228,9 @@ LINKS: Final[dict[str, LinkKind]] = {
 """Every kind of link by the word before the first colon of its name."""
 
 
+NAMELESS: Final = "a link without a name"
+
+
 def open_card(name: str, identity: CardIdentity) -> CardEnd:
     """Open the card end of a link.
 
@@ -242,9 +245,7 @@ def open_card(name: str, identity: CardIdentity) -> CardEnd:
     prefix, _, rest = name.partition(":")
     kind = LINKS.get(prefix)
     if kind is None or kind.card is None:
-        raise ConfigError(
-            f"no card can be put at {name or 'a link without a name'}; what exists: {_examples(lambda kind: kind.card)}"
-        )
+        raise ConfigError(f"no card can be put at {name or NAMELESS}; what exists: {_examples(lambda kind: kind.card)}")
     return kind.card(rest, identity)
 
 
@@ -262,7 +263,7 @@ def open_reader(name: str) -> ReaderEnd:
     kind = LINKS.get(prefix)
     if kind is None or kind.reader is None:
         raise ConfigError(
-            f"nothing can be read through {name or 'a link without a name'}; what exists: {_examples(lambda kind: kind.reader)}"
+            f"nothing can be read through {name or NAMELESS}; what exists: {_examples(lambda kind: kind.reader)}"
         )
     return kind.reader(rest)
 
