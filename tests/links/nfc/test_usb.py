@@ -258,7 +258,7 @@ class TestTag:
     def test_a_chip_that_hangs_is_told_and_does_not_hang_us(
         self, stick: FakeDevice, open_end: OpenCard, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("nfcbridge.links.nfc.chips.ACKNOWLEDGED", 20)
+        monkeypatch.setattr("nfcbridge.links.nfc.chips.port100.ACKNOWLEDGED", 20)
         monkeypatch.setattr(transport_module, "LONGEST_WAIT", 0.02)
         end = open_end(name_of(stick))
         phone = ScriptedPhone(stick)  # type: ignore[arg-type]

@@ -98,7 +98,7 @@ def be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card_module, "REOPEN", 0.02)
     monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.05)
     monkeypatch.setattr(transport_module, "LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("nfcbridge.links.nfc.chips.ACKNOWLEDGED", 100)
+    monkeypatch.setattr("nfcbridge.links.nfc.chips.port100.ACKNOWLEDGED", 100)
     monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
 
 
