@@ -72,7 +72,12 @@ def command_to_try(
     if not readable:
         return "" if http_url is None else shlex.join(curl_to_try(settings, http_url, trust))
     words = ["nfcbridge", "request"]
-    words += ["--no-login", "GET", "/"] if settings.app else ["GET", "/system_state"]
+    if settings.app:
+        words += ["--no-login", "GET", "/"]
+    elif settings.replay:
+        words += ["--no-login", "GET", "/login"]  # with this a recording of a charger begins; nobody needs a password
+    else:
+        words += ["GET", "/system_state"]
     if readable[0] != DEFAULT_LINK:
         words += ["--link", readable[0]]
     files = [file for role, file in settings.passwords if role == OPERATOR]
@@ -89,7 +94,9 @@ def curl_to_try(settings: ServeSettings, http_url: str, trust: Path | None) -> l
         words += ["--cacert", str(trust)]
     elif settings.https and settings.cert is None:
         words += ["--insecure"]  # the certificate is in memory, where no other process can read it
-    return [*words, http_url if settings.app else f"{http_url}/v1/login"]
+    if settings.app:
+        return [*words, http_url]
+    return [*words, f"{http_url}/login" if settings.replay else f"{http_url}/v1/login"]
 
 
 def warn(settings: ServeSettings) -> None:

@@ -225,6 +225,8 @@ def test_a_link_stays_on_this_machine_if_its_name_says_so(link: str, *, stays: b
         ([], ["faulty:udp:127.0.0.1:54321?seed=1"], "nfcbridge request GET /system_state"),
         (["--app", "a:b"], ["udp:127.0.0.1:54321"], "nfcbridge request --no-login GET /"),
         (["--app", "a:b", "--dev"], ["udp:127.0.0.1:54321"], "nfcbridge request --no-login GET /"),
+        (["--replay", __file__], ["udp:127.0.0.1:54321"], "nfcbridge request --no-login GET /login"),
+        (["--replay", __file__], ["memory:a"], "curl http://127.0.0.1:8080/login"),
         (
             ["--dev", "--password", "operator=/a b", "--password", "user=/c"],
             ["udp:127.0.0.1:54321"],
