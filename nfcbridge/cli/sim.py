@@ -264,7 +264,7 @@ def refuse(target: Target, response: "HTTPResponse") -> int:
     except (ValueError, KeyError, TypeError) as exc:
         raise LinkError(
             f"what answers at {target.http} is no simulated charger ({response.status}); "
-            "give the address that `nfcbridge serve` prints, with --http"
+            "give HOST:PORT of the address that `nfcbridge serve` prints, with --http"
         ) from exc
     if response.status == BAD_REQUEST:
         raise ConfigError(cause)
