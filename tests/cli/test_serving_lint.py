@@ -100,7 +100,7 @@ def test_where_a_write_replaces_an_answer_pipelining_is_told_by_its_rule(tmp_pat
 def test_frames_that_were_not_looked_at_are_counted_at_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def announce(*_args: object) -> None:
+    def announce(*_args: object, **_options: object) -> None:
         transmit("memory:unheard", READ_WITHOUT_LE)
         os.kill(os.getpid(), signal.SIGTERM)
 
