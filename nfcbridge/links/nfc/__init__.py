@@ -3,7 +3,8 @@
 names      what follows `nfc:`
 drivers    the table of what drivers differ in
 opening    from a name to an open device           transport  waiting for a chip
-chips      a chip as a card                        card       the card end
+chips      a chip as a card                        dialogue   what readers do with it
+card       the card end                            outage     a device that is gone
 reader     a chip as a reader, and the reader end
 faults     what drivers raise, and what to do
 times      the two times by which phones judge, for `doctor`

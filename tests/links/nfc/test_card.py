@@ -9,7 +9,7 @@ import pytest
 
 from nfcbridge.errors import ConfigError, LinkClosedError, LinkError, LocalProtocolError
 from nfcbridge.links import CardIdentity, CardSelected, FieldOff, Frame, Incoming, Level
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import dialogue, outage
 from nfcbridge.links.nfc.card import NfcCard
 from tests.links.nfc.air import AirReader
 from tests.links.nfc.conftest import UID, OpenCard
@@ -162,7 +162,7 @@ def test_a_field_that_goes_while_we_think_is_told_when_the_answer_finds_nobody(e
 def test_a_field_that_goes_at_s_deselect_is_told_after_the_time_for_coming_back(
     board: FakePn532, end: NfcCard, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card_module, "AWAY", 0.02)
+    monkeypatch.setattr(dialogue, "AWAY", 0.02)
     phone.activate(end)
     phone.begin(lambda air: air.transceive(DESELECT, 0.01))
     assert receive(end) == Frame(DESELECT)
@@ -265,7 +265,7 @@ def test_too_many_damaged_frames_in_a_row_are_an_end(board: FakePn532, end: NfcC
         with board.chip.lock:
             board.chip.respond(0x88, b"\x02")
         assert receive(end) == FieldOff()
-        assert board.chip.count(0x88) == 1 + card_module.MAX_FAULTS
+        assert board.chip.count(0x88) == 1 + dialogue.MAX_FAULTS
     finally:
         board.chip._HANDLERS[0x88] = kept  # noqa: SLF001
     phone.activate(end)
@@ -294,7 +294,7 @@ def test_a_silent_reader_is_asked_after_and_is_still_there(
     board: FakePn532, end: NfcCard, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone.activate(end)
-    monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.01)
+    monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.01)
     assert end.receive(0.05) is None
     assert board.chip.count(0x04) >= 1
     monkeypatch.undo()
@@ -305,7 +305,7 @@ def test_a_silent_reader_that_is_gone_is_found_out(
     board: FakePn532, end: NfcCard, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone.activate(end)
-    monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.01)
+    monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.01)
     board.chip.field = False  # and the firmware has not noticed
     assert receive(end) == FieldOff()
     assert board.chip.waits_for() == 0x8C
@@ -376,7 +376,7 @@ def test_a_uid_that_the_chip_cannot_have_is_refused_with_the_rule(
 def test_a_pulled_reader_is_told_once_and_found_again(
     board: FakePn532, end: NfcCard, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card_module, "REOPEN", 0.01)
+    monkeypatch.setattr(outage, "REOPEN", 0.01)
     phone.activate(end)
     board.pull()
     with pytest.raises(LinkError, match=r"no reader at nfc:tty:.*plug it in"):
@@ -396,7 +396,7 @@ def test_a_pulled_reader_is_told_once_and_found_again(
 def test_a_reader_pulled_in_the_middle_of_a_frame_is_told_where_the_answer_was_to_go(
     board: FakePn532, end: NfcCard, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(card_module, "REOPEN", 0.01)
+    monkeypatch.setattr(outage, "REOPEN", 0.01)
     phone.activate(end)
     phone.begin(lambda air: air.transceive(SELECT, 0.01))
     assert receive(end) == Frame(SELECT)
@@ -436,13 +436,13 @@ def test_garbage_of_a_chip_is_told_and_the_reader_is_begun_anew(
 
 
 def test_another_reason_is_told_when_it_stands(board: FakePn532, end: NfcCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_module, "REOPEN", 0.0)
+    monkeypatch.setattr(outage, "REOPEN", 0.0)
     board.pull()
     with pytest.raises(LinkError, match="no reader at"):
         end.receive(PATIENCE)
     board.path.write_text("no port")
     assert end.receive(0.02) is None
-    monkeypatch.setattr(card_module, "TELL_AGAIN", 0.0)
+    monkeypatch.setattr(outage, "TELL_AGAIN", 0.0)
     with pytest.raises(LinkError, match="failed"):
         end.receive(PATIENCE)
     assert end.receive(0.01) is None
@@ -468,7 +468,7 @@ def test_a_device_that_fails_while_the_link_is_closed_is_a_closed_link(
         end.close()
         raise OSError
 
-    monkeypatch.setattr(end._chip, "wait", fail)  # noqa: SLF001
+    monkeypatch.setattr(end._dialogue.chip, "wait", fail)  # noqa: SLF001
     with pytest.raises(LinkClosedError):
         end.receive(PATIENCE)
 

@@ -9,7 +9,7 @@ import pytest
 from nfcbridge.client.phone import Phone as WholePhone
 from nfcbridge.errors import LinkError
 from nfcbridge.links import CardIdentity, CardSelected, FieldOff, Frame, open_reader
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import dialogue
 from nfcbridge.links.nfc.chips import ListeningCard, Pn53xCard, What, make_card_chip
 from nfcbridge.links.nfc.drivers import DRIVERS
 from tests.links.nfc.conftest import IDENTITY, UID, OpenCard
@@ -129,13 +129,13 @@ def test_before_the_first_answer_a_silent_reader_of_an_rc_s380_is_taken_as_gone(
     end = open_end("nfc:usb")
     phone = phone_at(chip)
     phone.activate(end)
-    monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.01)
+    monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.01)
     assert receive(end) == FieldOff()
     phone.air.field_off()
     monkeypatch.undo()
     phone.activate(end)
     assert phone.ask(end, SELECT, OK) == OK
-    monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.01)
+    monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.01)
     assert end.receive(0.05) is None  # now it would have told
     end.lose_field()
 
@@ -218,7 +218,7 @@ class TestPicc:
     def test_a_release_is_a_phone_that_may_come_back(
         self, board: FakePn532, open_end: OpenCard, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(card_module, "AWAY", 0.02)
+        monkeypatch.setattr(dialogue, "AWAY", 0.02)
         end = open_end(f"{board.name}?picc")
         phone = Phone(board)
         for _ in range(2):
@@ -321,7 +321,7 @@ def test_a_driver_that_answers_rats_itself_gets_the_ats_and_small_frames(
     )
     chip = ListeningCard(driver, IDENTITY)
     chip.cancel()
-    monkeypatch.setattr(end, "_chip", chip)
+    monkeypatch.setattr(end._dialogue, "chip", chip)  # noqa: SLF001
     assert receive(end) == CardSelected(fsd=64)
     assert driver.asked == [IDENTITY.ats] * 3
     assert receive(end) == Frame(SELECT)

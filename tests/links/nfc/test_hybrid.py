@@ -14,7 +14,7 @@ from nfcbridge.client.transport import NfcTransport
 from nfcbridge.errors import LinkClosedError, LinkTimeoutError
 from nfcbridge.links import CardIdentity, FieldOff, Frame
 from nfcbridge.links.link import CardLooker, looker_of
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import dialogue, outage
 from nfcbridge.links.nfc.card import NfcCard
 from nfcbridge.server import card_looks, door
 from nfcbridge.server import events as told
@@ -104,8 +104,8 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card_looks, "HELD", 0.3)
     monkeypatch.setattr(door, "LOOK", 0.01)
     monkeypatch.setattr(door, "RETRY", 0.02)
-    monkeypatch.setattr(card_module, "REOPEN", 0.02)
-    monkeypatch.setattr(card_module, "AWAY", 0.05)
+    monkeypatch.setattr(outage, "REOPEN", 0.02)
+    monkeypatch.setattr(dialogue, "AWAY", 0.05)
 
 
 @pytest.fixture(name="libusb")
@@ -209,7 +209,7 @@ class TestHybrid:
         assert post.tags() == []
 
     def test_a_phone_that_comes_at_any_moment_finds_the_tag(self, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.05)  # a phone that goes after its RATS is found out so
+        monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.05)  # a phone that goes after its RATS is found out so
         for nth in range(12):
             time.sleep(0.003 * nth)
             air = AirReader(post.chip)
@@ -344,7 +344,7 @@ class TestEnd:
     def test_a_phone_that_has_come_is_not_disturbed_by_a_look(self, end: NfcCard, phone: ScriptedPhone) -> None:
         phone.air.activate(PATIENCE)
         phone.begin(lambda air: air.transceive(RATS, PATIENCE))
-        until(lambda: end._chip.wait(0))  # noqa: SLF001 - its RATS is there, and nobody has taken it
+        until(lambda: end._dialogue.chip.wait(0))  # noqa: SLF001 - its RATS is there, and nobody has taken it
         assert end.poll_card(0.01) is None
         receive(end)
         assert receive(end) == Frame(RATS)

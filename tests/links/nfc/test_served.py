@@ -22,7 +22,7 @@ from nfcbridge.errors import LinkError, LinkTimeoutError, NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import Activated, DeselectConfirmed, PresenceConfirmed, ReaderLink, SendFrame
 from nfcbridge.links import ReaderEnd, open_reader
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import outage
 from nfcbridge.links.nfc.card import NfcCard
 from nfcbridge.server import events as told
 from nfcbridge.server.emulator import Emulator
@@ -171,7 +171,7 @@ def test_a_phone_pulled_away_at_any_moment_is_answered_when_it_is_back(board: Fa
 def test_a_reader_pulled_and_plugged_again_is_told_once_and_serves_on(
     board: FakePn532, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(card_module, "REOPEN", 0.02)
+    monkeypatch.setattr(outage, "REOPEN", 0.02)
     monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
     with Served(board) as served, caplog.at_level(logging.WARNING):
         with client_on(AirReader(board.chip)) as client:

@@ -22,7 +22,7 @@ from nfcbridge.errors import LinkClosedError, LinkError, LinkTimeoutError, NfcBr
 from nfcbridge.framing import ExchangeConfig
 from nfcbridge.isodep import Activated, DeselectConfirmed, PresenceConfirmed, ReaderLink
 from nfcbridge.links import CardIdentity, open_reader
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import dialogue, outage
 from nfcbridge.links.nfc import transport as transport_module
 from nfcbridge.links.nfc.names import parse_name
 from nfcbridge.links.nfc.opening import may_be_used, open_device
@@ -160,7 +160,7 @@ class TestTag:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(card_module, "REOPEN", 0.02)
+        monkeypatch.setattr(outage, "REOPEN", 0.02)
         monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
         with Watched(stick) as served, caplog.at_level(logging.WARNING):
             stick.pull_at = write
@@ -250,7 +250,7 @@ class TestTag:
         with pytest.raises(LinkTimeoutError):
             phone.air.activate(0.05)
         assert end.receive(0.05) is None
-        monkeypatch.setattr(card_module, "LISTEN_ANEW", 0.02)
+        monkeypatch.setattr(dialogue, "LISTEN_ANEW", 0.02)
         assert end.receive(0.05) is None
         phone.activate(end)
         assert phone.ask(end, SELECT, OK) == OK

@@ -15,7 +15,7 @@ import usb1
 from nfcbridge.client.phone import Phone
 from nfcbridge.errors import NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
-from nfcbridge.links.nfc import card as card_module
+from nfcbridge.links.nfc import dialogue, outage
 from nfcbridge.links.nfc import transport as transport_module
 from nfcbridge.server import events as told
 from tests.links.nfc.air import AirReader
@@ -95,8 +95,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_module, "REOPEN", 0.02)
-    monkeypatch.setattr(card_module, "LOOK_AT_FIELD", 0.05)
+    monkeypatch.setattr(outage, "REOPEN", 0.02)
+    monkeypatch.setattr(dialogue, "LOOK_AT_FIELD", 0.05)
     monkeypatch.setattr(transport_module, "LONGEST_WAIT", 0.2)
     monkeypatch.setattr("nfcbridge.links.nfc.chips.port100.ACKNOWLEDGED", 100)
     monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
