@@ -75,7 +75,7 @@ def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
             "--trace",
             type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
             metavar="FILE",
-            help="Record every frame of the link, as JSON lines.",
+            help="Record every frame of the link, as JSON lines, over what is in FILE.",
         ),
         click.option(
             "--password-file",

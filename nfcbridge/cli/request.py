@@ -77,7 +77,7 @@ LOGIN_REMEDIES: Final = REMEDIES | {404: "it knows no login: send the request al
     "--trace",
     type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
     metavar="FILE",
-    help="Record every frame, as JSON lines.",
+    help="Record every frame, as JSON lines, over what is in FILE.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what crossed, and its computed air time.")
 def command(

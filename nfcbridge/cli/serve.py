@@ -151,7 +151,7 @@ MAX_ANSWER_TTL: Final = 3600.0
     "--trace",
     type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
     metavar="FILE",
-    help="Record every frame from RATS on, as JSON lines; of a second link to FILE-2, before the ending.",
+    help="Record every frame from RATS on, as JSON lines, over what is in FILE; of a second link to FILE-2.",
 )
 @click.option(
     "--lint/--no-lint",

@@ -269,3 +269,10 @@ def test_one_rule_is_explained_and_not_several(capsys: pytest.CaptureFixture[str
 def test_a_clean_detection_is_clean(tmp_path: Path) -> None:
     write_trace(tmp_path / "t.jsonl", Header(level="apdus"), entries(*DETECTED, *IDLE_READ))
     assert found(tmp_path / "t.jsonl") == []
+
+
+def test_where_nothing_was_read_nothing_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "lint", str(tmp_path / "nothing.jsonl")]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert not out
+    assert "No such file" in err

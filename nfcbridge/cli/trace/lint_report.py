@@ -131,6 +131,8 @@ class TextReport:
 
     def end(self) -> None:
         """See `Report`."""
+        if not self._traces:
+            return  # what kept it from reading any was told on stderr
         counts = [count(self._severities[each], each.value) for each in Severity if self._severities[each]]
         traces = f"{count(self._traces, 'trace')}, {count(self._entries, 'entry', 'entries')}"
         click.echo(f"{', '.join(counts) or 'no findings'} in {traces}")
