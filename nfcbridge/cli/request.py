@@ -101,6 +101,7 @@ def command(
     \b
     nfcbridge request GET /system_state
     nfcbridge request POST /key_value_store '{"my key": "my value"}' --user installer
+    nfcbridge request PUT /settings '{"params": [{"key": "Enabled_wlan", "value": true}]}'
     """  # noqa: D301 - for click a line with the control character makes the next ones stay as they are
     method = check_method(method)
     check_path(path)
