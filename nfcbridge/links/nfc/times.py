@@ -31,9 +31,6 @@ ROUNDS: Final = 20
 SYS: Final = Path("/sys/bus/usb-serial/devices")
 """Where Linux keeps the settings of USB serial adapters."""
 
-FTDI_DEFAULT: Final = 16
-"""Milliseconds of an FTDI adapter's latency timer as Linux starts it."""
-
 # Octets on the line: 7 around the data of a frame, 6 of an acknowledgement.
 _AROUND: Final = 7
 _ACK: Final = 6
