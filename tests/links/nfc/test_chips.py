@@ -356,7 +356,7 @@ def test_a_later_nfcpy_without_its_own_initialisation_is_used_by_what_it_has(boa
 def test_a_whole_phone_reads_over_an_rc_s380(usb: FakeUsb) -> None:
     from nfcbridge.server.emulator import Emulator
     from tests.links.nfc.air import AirReader
-    from tests.links.nfc.test_served import APP
+    from tests.links.nfc.serving import APP
 
     chip = FakePort100()
     usb.plug(*RCS380, chip)

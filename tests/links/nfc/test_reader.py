@@ -31,8 +31,8 @@ from tests.links.nfc.fake_chip import FakeChip
 from tests.links.nfc.fake_pn532 import FakePn532
 from tests.links.nfc.fake_port100 import FakePort100
 from tests.links.nfc.fake_usb import FakeUsb
+from tests.links.nfc.serving import APP, LONG
 from tests.links.nfc.test_card import DESELECT, OK, RATS, SELECT
-from tests.links.nfc.test_served import APP, LONG
 from tests.links.running import ATS, PATIENCE, UID7, RunningCard
 
 ANSWERS = {RATS: ATS, SELECT: OK, DESELECT: DESELECT}

@@ -1,27 +1,19 @@
 """The emulator on a fake PN532 with nfcpy's real driver below it: login, read and write, and phones as they are."""
 
-import contextlib
 import logging
 import time
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Self
+from typing import Any
 
-import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from nfcbridge.charger import BASE_PATH, Controller, FixedPasswords, Role, create_app
-from nfcbridge.client.phone import Phone
 from nfcbridge.client.session import Session
 from nfcbridge.client.transport import NfcTransport
-from nfcbridge.errors import LinkError, LinkTimeoutError, NfcBridgeError
+from nfcbridge.errors import LinkError, LinkTimeoutError
 from nfcbridge.framing import ExchangeConfig
-from nfcbridge.isodep import Activated, DeselectConfirmed, PresenceConfirmed, ReaderLink, SendFrame
-from nfcbridge.links import ReaderEnd, open_reader
+from nfcbridge.isodep import Activated, DeselectConfirmed, ReaderLink
+from nfcbridge.links import open_reader
 from nfcbridge.links.nfc import outage
 from nfcbridge.links.nfc.card import NfcCard
 from nfcbridge.server import events as told
@@ -29,83 +21,38 @@ from nfcbridge.server.emulator import Emulator
 from nfcbridge.trace.entries import TraceFile
 from tests.links.nfc.air import AirReader
 from tests.links.nfc.fake_pn532 import FakePn532
+from tests.links.nfc.serving import (
+    APP,
+    LONG,
+    Counting,
+    Served,
+    Torn,
+    client_on,
+    deselect_and_select_again,
+    pull_away_at_any_frame,
+    pump,
+    read_and_write,
+)
 from tests.links.running import PATIENCE
 
-LONG = "x" * 3000
-SLOW = 0.2  # seconds: three waiting times of 77 ms
 
-
-async def long(_request: Request) -> JSONResponse:
-    return JSONResponse({"long": LONG})
-
-
-async def slow(_request: Request) -> JSONResponse:
-    import anyio
-
-    await anyio.sleep(SLOW)
-    return JSONResponse({"slow": True})
-
-
-async def echo(request: Request) -> JSONResponse:
-    return JSONResponse({"got": await request.json()})
-
-
-APP = Starlette(routes=[Route("/long", long), Route("/slow", slow), Route("/echo", echo, methods=["POST"])])
-
-
-class Served:
-    """An emulator on the board, and what it told."""
-
-    def __init__(self, board: FakePn532, app: Any = APP, *, picc: bool = False, **settings: Any) -> None:
-        self.events: SimpleQueue[told.EmulatorEvent] = SimpleQueue()
-        name = board.name + ("?picc" if picc else "")
-        self.emulator = Emulator(app, [name], on_event=self.events.put, **settings)
-
-    def __enter__(self) -> Self:
-        self.emulator.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.emulator.stop()
-
-    def wait_for(self, kind: type[told.EmulatorEvent]) -> told.EmulatorEvent:
-        while True:
-            event = self.events.get(timeout=PATIENCE)
-            if isinstance(event, kind):
-                return event
-
-
-class Counting(AirReader):
-    """Counts S(WTX) that pass."""
-
-    waits = 0
-
-    def transceive(self, octets: bytes, timeout: float) -> bytes | None:
-        frame = super().transceive(octets, timeout)
-        if frame and frame[0] & 0xF7 == 0xF2:
-            self.waits += 1
-        return frame
-
-
-def client_on(end: ReaderEnd) -> httpx2.Client:
-    return httpx2.Client(transport=NfcTransport(end), base_url="http://charger", timeout=20)
+def name_of(board: FakePn532, *, picc: bool) -> str:
+    return board.name + ("?picc" if picc else "")
 
 
 @pytest.mark.parametrize("picc", [False, True])
 def test_a_session_with_the_charge_controller(board: FakePn532, picc: bool) -> None:
     controller = Controller(passwords=FixedPasswords({Role.OPERATOR: "secret"}))
     with (
-        Served(board, create_app(controller), picc=picc, base_path=BASE_PATH),
+        Served(name_of(board, picc=picc), create_app(controller), base_path=BASE_PATH),
         Session(NfcTransport(AirReader(board.chip)), "operator", "secret") as session,
     ):
-        assert session.request("GET", "/system_state").status_code == 200
-        assert session.request("POST", "/key_value_store", b'{"color":"blue"}').status_code < 300
-        assert session.request("GET", "/key_value_store").json()["color"] == "blue"
+        read_and_write(session)
 
 
 @pytest.mark.parametrize("picc", [False, True])
 def test_requests_and_answers_of_many_blocks(board: FakePn532, picc: bool) -> None:
-    with Served(board, picc=picc), client_on(AirReader(board.chip)) as client:
+    with Served(name_of(board, picc=picc)), client_on(AirReader(board.chip)) as client:
         assert client.get("/long").json() == {"long": LONG}
         assert client.post("/echo", json={"text": LONG}).json() == {"got": {"text": LONG}}
 
@@ -113,59 +60,19 @@ def test_requests_and_answers_of_many_blocks(board: FakePn532, picc: bool) -> No
 @pytest.mark.parametrize("picc", [False, True])
 def test_a_slow_answer_is_bridged_by_s_wtx(board: FakePn532, picc: bool) -> None:
     air = Counting(board.chip)
-    with Served(board, picc=picc), client_on(air) as client:
+    with Served(name_of(board, picc=picc)), client_on(air) as client:
         assert client.get("/slow").json() == {"slow": True}
     assert air.waits
 
 
 def test_a_phone_that_deselects_and_selects_between_write_and_read_loses_nothing(board: FakePn532) -> None:
-    air = AirReader(board.chip)
-    with Served(board) as served:
-        for number in range(3):
-            air.activate(PATIENCE)
-            link = ReaderLink()
-            pump(air, link, link.rats(time.monotonic()), Activated)
-            pump(air, link, link.presence_check(time.monotonic()), PresenceConfirmed)
-            pump(air, link, link.deselect(time.monotonic()), DeselectConfirmed)
-            if number:
-                served.wait_for(told.Reactivated)
-            else:
-                served.wait_for(told.PhoneArrived)
-        air.field_off()
-        served.wait_for(told.PhoneLeft)
-
-
-def pump(air: ReaderEnd, link: ReaderLink, events: Any, wanted: type) -> None:
-    while not any(isinstance(event, wanted) for event in events):
-        (frame,) = [event.frame for event in events if isinstance(event, SendFrame)]
-        answer = air.transceive(frame, PATIENCE)
-        assert answer is not None
-        events = link.receive_frame(answer, time.monotonic())
+    with Served(board.name) as served:
+        deselect_and_select_again(served, AirReader(board.chip))
 
 
 def test_a_phone_pulled_away_at_any_moment_is_answered_when_it_is_back(board: FakePn532) -> None:
-    class Torn(AirReader):
-        frames_left = 0
-
-        def transceive(self, octets: bytes, timeout: float) -> bytes | None:
-            self.frames_left -= 1
-            if not self.frames_left:
-                self.field_off()
-            return super().transceive(octets, timeout)
-
-    air = Torn(board.chip)
-    with Served(board, exchange=ExchangeConfig(replace=True)) as served:
-        for moment in range(1, 12):  # RATS, four for the detection, the write, the READs
-            air.frames_left = moment
-            phone = Phone(air)
-            with contextlib.suppress(NfcBridgeError):
-                phone.exchange("POST", "/echo", content=b'{"n":1}', connect_timeout=0.2, read_timeout=2)
-            phone.disconnect()
-            air.frames_left = -1
-            answer = Phone(air).exchange("POST", "/echo", content=b'{"n":%d}' % moment, read_timeout=20)
-            assert answer.content == b'{"got":{"n":%d}}' % moment
-            air.field_off()
-            served.wait_for(told.PhoneLeft)
+    with Served(board.name, exchange=ExchangeConfig(replace=True)) as served:
+        pull_away_at_any_frame(served, Torn(board.chip))
 
 
 def test_a_reader_pulled_and_plugged_again_is_told_once_and_serves_on(
@@ -173,7 +80,7 @@ def test_a_reader_pulled_and_plugged_again_is_told_once_and_serves_on(
 ) -> None:
     monkeypatch.setattr(outage, "REOPEN", 0.02)
     monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
-    with Served(board) as served, caplog.at_level(logging.WARNING):
+    with Served(board.name) as served, caplog.at_level(logging.WARNING):
         with client_on(AirReader(board.chip)) as client:
             assert client.post("/echo", json=1).json() == {"got": 1}
         board.pull()
@@ -183,10 +90,7 @@ def test_a_reader_pulled_and_plugged_again_is_told_once_and_serves_on(
         board.plug()
         with client_on(AirReader(board.chip)) as client:
             assert client.post("/echo", json=2).json() == {"got": 2}
-        rest = []
-        while not served.events.empty():
-            rest.append(served.events.get())
-        assert not [event for event in rest if isinstance(event, told.LinkFailed)]
+        assert not served.drain(told.LinkFailed)
     assert [record.message for record in caplog.records if "there again" in record.message] == [
         f"the reader at {board.name} is there again"
     ]
@@ -194,7 +98,7 @@ def test_a_reader_pulled_and_plugged_again_is_told_once_and_serves_on(
 
 def test_what_crosses_is_recorded_with_the_rats(board: FakePn532, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
-    with Served(board, trace=trace), client_on(AirReader(board.chip)) as client:
+    with Served(board.name, trace=trace), client_on(AirReader(board.chip)) as client:
         client.post("/echo", json=1)
     with TraceFile(trace) as recorded:
         assert next(entry.octets for entry in recorded if entry.octets) == bytes.fromhex("E080")
@@ -203,14 +107,14 @@ def test_what_crosses_is_recorded_with_the_rats(board: FakePn532, tmp_path: Path
 def test_a_reader_that_is_not_there_ends_the_start(board: FakePn532) -> None:
     board.pull()
     with pytest.raises(LinkError, match=r"no reader at nfc:tty:.*plug it in"):
-        Served(board).emulator.start()
+        Served(board.name).emulator.start()
 
 
 def test_the_two_times_of_a_touch_are_within_5_ms_with_the_serial_line(board: FakePn532) -> None:
     """Host time as measured here, the line by the octets at the speed of the chip, of the best of ten touches."""
     air = AirReader(board.chip)
     answers, listens = [], []
-    with Served(board) as served:
+    with Served(board.name) as served:
         (door,) = served.emulator.doors
         end = door.end
         assert isinstance(end, NfcCard)

@@ -7,8 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from queue import SimpleQueue
-from typing import Any, Final, Self
+from typing import Final
 
 import httpx2
 import pytest
@@ -20,7 +19,6 @@ from nfcbridge.client.session import Session
 from nfcbridge.client.transport import NfcTransport
 from nfcbridge.errors import LinkClosedError, LinkError, LinkTimeoutError, NfcBridgeError
 from nfcbridge.framing import ExchangeConfig
-from nfcbridge.isodep import Activated, DeselectConfirmed, PresenceConfirmed, ReaderLink
 from nfcbridge.links import CardIdentity, open_reader
 from nfcbridge.links.nfc import dialogue, outage
 from nfcbridge.links.nfc import transport as transport_module
@@ -34,9 +32,19 @@ from tests.links.nfc.conftest import IDENTITY, OpenCard
 from tests.links.nfc.fake_chip import FakeChip
 from tests.links.nfc.fake_libusb import FakeDevice, FakeLibusb
 from tests.links.nfc.fake_port100 import FakePort100
+from tests.links.nfc.serving import (
+    APP,
+    LONG,
+    Counting,
+    Served,
+    Torn,
+    client_on,
+    deselect_and_select_again,
+    pull_away_at_any_frame,
+    read_and_write,
+)
 from tests.links.nfc.test_card import ATS, OK, RATS, SELECT, receive
 from tests.links.nfc.test_card import Phone as ScriptedPhone
-from tests.links.nfc.test_served import APP, LONG, Counting, pump
 from tests.links.running import PATIENCE
 
 KINDS: Final[dict[str, Callable[[], FakeDevice]]] = {
@@ -62,52 +70,20 @@ def name_of(stick: FakeDevice) -> str:
     return f"nfc:usb:{stick.vendor:04x}:{stick.product:04x}"
 
 
-class Watched:
-    """An emulator on a reader, and what it told."""
-
-    def __init__(self, stick: FakeDevice, app: Any = APP, **settings: Any) -> None:
-        self.events: SimpleQueue[told.EmulatorEvent] = SimpleQueue()
-        self.emulator = Emulator(app, [name_of(stick)], on_event=self.events.put, **settings)
-
-    def __enter__(self) -> Self:
-        self.emulator.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.emulator.stop()
-
-    def wait_for(self, kind: type[told.EmulatorEvent]) -> told.EmulatorEvent:
-        while not isinstance(event := self.events.get(timeout=PATIENCE), kind):
-            pass
-        return event
-
-    def drain(self, kind: type[told.EmulatorEvent]) -> list[told.EmulatorEvent]:
-        found = []
-        while not self.events.empty():
-            found.append(self.events.get())
-        return [event for event in found if isinstance(event, kind)]
-
-
-def client_on(end: Any) -> httpx2.Client:
-    return httpx2.Client(transport=NfcTransport(end), base_url="http://charger", timeout=20)
-
-
 class TestTag:
     """The reader is the tag of a phone."""
 
     def test_a_session_with_the_charge_controller(self, stick: FakeDevice) -> None:
         controller = Controller(passwords=FixedPasswords({Role.OPERATOR: "secret"}))
         with (
-            Watched(stick, create_app(controller), base_path=BASE_PATH),
+            Served(name_of(stick), create_app(controller), base_path=BASE_PATH),
             Session(NfcTransport(AirReader(stick.chip)), "operator", "secret") as session,
         ):
-            assert session.request("GET", "/system_state").status_code == 200
-            assert session.request("POST", "/key_value_store", b'{"color":"blue"}').status_code < 300
-            assert session.request("GET", "/key_value_store").json()["color"] == "blue"
+            read_and_write(session)
 
     def test_chains_both_ways_and_waits(self, stick: FakeDevice) -> None:
         air = Counting(stick.chip)
-        with Watched(stick), client_on(air) as client:
+        with Served(name_of(stick)), client_on(air) as client:
             assert client.get("/long").json() == {"long": LONG}
             assert client.post("/echo", json={"text": LONG}).json() == {"got": {"text": LONG}}
             assert not air.waits
@@ -115,41 +91,12 @@ class TestTag:
             assert air.waits
 
     def test_deselected_and_selected_again(self, stick: FakeDevice) -> None:
-        air = AirReader(stick.chip)
-        with Watched(stick) as served:
-            for number in range(3):
-                air.activate(PATIENCE)
-                link = ReaderLink()
-                pump(air, link, link.rats(time.monotonic()), Activated)
-                pump(air, link, link.presence_check(time.monotonic()), PresenceConfirmed)
-                pump(air, link, link.deselect(time.monotonic()), DeselectConfirmed)
-                served.wait_for(told.Reactivated if number else told.PhoneArrived)
-            air.field_off()
-            served.wait_for(told.PhoneLeft)
+        with Served(name_of(stick)) as served:
+            deselect_and_select_again(served, AirReader(stick.chip))
 
     def test_a_phone_pulled_away_at_any_frame_is_answered_when_it_is_back(self, stick: FakeDevice) -> None:
-        class Torn(AirReader):
-            frames_left = 0
-
-            def transceive(self, octets: bytes, timeout: float) -> bytes | None:
-                self.frames_left -= 1
-                if not self.frames_left:
-                    self.field_off()
-                return super().transceive(octets, timeout)
-
-        air = Torn(stick.chip)
-        with Watched(stick, exchange=ExchangeConfig(replace=True)) as served:
-            for moment in range(1, 12):  # RATS, four for the detection, the write, the READs
-                air.frames_left = moment
-                phone = Phone(air)
-                with contextlib.suppress(NfcBridgeError):
-                    phone.exchange("POST", "/echo", content=b'{"n":1}', connect_timeout=0.2, read_timeout=2)
-                phone.disconnect()
-                air.frames_left = -1
-                answer = Phone(air).exchange("POST", "/echo", content=b'{"n":%d}' % moment, read_timeout=20)
-                assert answer.content == b'{"got":{"n":%d}}' % moment
-                air.field_off()
-                served.wait_for(told.PhoneLeft)
+        with Served(name_of(stick), exchange=ExchangeConfig(replace=True)) as served:
+            pull_away_at_any_frame(served, Torn(stick.chip))
 
     @pytest.mark.parametrize("write", [0, 1, 2, 5, 8])
     def test_unplugged_in_the_middle_of_an_exchange_and_plugged_again(
@@ -162,7 +109,7 @@ class TestTag:
     ) -> None:
         monkeypatch.setattr(outage, "REOPEN", 0.02)
         monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
-        with Watched(stick) as served, caplog.at_level(logging.WARNING):
+        with Served(name_of(stick)) as served, caplog.at_level(logging.WARNING):
             stick.pull_at = write
             phone = Phone(AirReader(stick.chip))
             with contextlib.suppress(NfcBridgeError):
@@ -184,7 +131,7 @@ class TestTag:
         self, stick: FakeDevice, failure: type[Exception], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("nfcbridge.server.door.RETRY", 0.02)
-        with Watched(stick) as served, client_on(AirReader(stick.chip)) as client:
+        with Served(name_of(stick)) as served, client_on(AirReader(stick.chip)) as client:
             assert client.post("/echo", json=1).json() == {"got": 1}
             stick.fails.append(failure)
             event = served.wait_for(told.LinkFailed)

@@ -20,7 +20,8 @@ from nfcbridge.links.nfc import transport as transport_module
 from nfcbridge.server import events as told
 from tests.links.nfc.air import AirReader
 from tests.links.nfc.fake_libusb import FakeDevice, FakeLibusb
-from tests.links.nfc.test_usb import KINDS, Watched
+from tests.links.nfc.serving import Served
+from tests.links.nfc.test_usb import KINDS, name_of
 
 FAULTS: Final = ("error", "error", "garbage", "silence", "field", "pull", "late")
 GARBAGE: Final = (b"\x00", b"\x00\x00\xff", b"\x55" * 70, bytes.fromhex("0000FF00FF00"), bytes.fromhex("0000FFFFFF"))
@@ -60,7 +61,7 @@ def endure(kind: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[told.L
     libusb.install(monkeypatch)
     stick = libusb.plug(KINDS[kind]())
     failures: list[told.LinkFailed] = []
-    with Watched(stick, exchange=ExchangeConfig(replace=True)) as served:
+    with Served(name_of(stick), exchange=ExchangeConfig(replace=True)) as served:
         for _ in range(chance.randrange(1, MOST_FAULTS + 1)):
             strike(chance.choice(FAULTS), chance, stick)
             exchange(stick, seed, connect=0.1, read=0.2)
