@@ -12,7 +12,7 @@ from tests.foreign.served import serving
 
 def test_a_server_that_does_not_start_shows_what_it_said() -> None:
     with pytest.raises(AssertionError, match="no-such-kind"), ExitStack() as stack:
-        stack.enter_context(serving("--dev", "--link", "no-such-kind:x"))
+        stack.enter_context(serving("--dev", "--link", "no-such-kind:x", "--http", "none"))
 
 
 def test_a_line_that_does_not_come_is_not_waited_for_beyond_the_time_given() -> None:
