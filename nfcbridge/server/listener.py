@@ -62,6 +62,7 @@ class Listener:
             }
         # By the time of their begin, the oldest first.
         self._handshakes: dict[asyncio.Task[None], float] = {}
+        self._made: dict[asyncio.Task[None], Connection] = {}
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
 
@@ -99,23 +100,32 @@ class Listener:
                         connection.send(BUSY)
 
     async def _open(self, connection: socket.socket) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+
+        def make() -> Connection:
+            made = self._made[task] = self._make()
+            return made
+
         # OSError: the peer went away, or speaks no TLS, or none that we do, or took too long.
         with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(self._make, connection, **self._tls)
+            await self._loop.connect_accepted_socket(make, connection, **self._tls)
 
     def _opened(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.pop(task, None)
+        self._made.pop(task, None)
         if task.cancelled():  # maybe before it began, and nobody else has the socket
             connection.close()
 
     def _make_room(self) -> bool:
         """Whether there is room for one more, now."""
         connections = cast("set[Connection]", self._state.connections)
-        if len(connections) + len(self._handshakes) < MAX_CONNECTIONS:
+        # A connection is open before its task has ended: counted twice it would take the place of another.
+        handshakes = [task for task in self._handshakes if self._made.get(task) not in connections]
+        if len(connections) + len(handshakes) < MAX_CONNECTIONS:
             return True
         slowest = min((one for one in connections if one.waiting), key=lambda one: one.since, default=None)
-        handshake, since = next(iter(self._handshakes.items()), (None, 0.0))
-        if handshake is not None and (slowest is None or since < slowest.since):
+        handshake = next(iter(handshakes), None)
+        if handshake is not None and (slowest is None or self._handshakes[handshake] < slowest.since):
             handshake.cancel()
             del self._handshakes[handshake]
         elif slowest is not None:
