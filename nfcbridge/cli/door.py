@@ -26,9 +26,6 @@ BASE_PATH: Final = "/v1"
 
 FIRST_ERROR: Final = 400
 
-PAUSE: Final = 0.2
-"""Seconds before a link that failed at once is tried again; one that waits for a tag takes its own time."""
-
 
 class Door(NamedTuple):
     """Where a charger is, and who asks.
@@ -48,6 +45,30 @@ class Door(NamedTuple):
     user: str
     password_file: Path | None
     trace: Path | None = None
+
+
+link_option = click.option(
+    "--link",
+    metavar="LINK",
+    default=DEFAULT_LINK,
+    show_default=True,
+    help="Where the tag is; `nfcbridge links` lists what can be opened.",
+)
+user_option = click.option(
+    "--user", metavar="NAME", default="operator", show_default=True, help="The role to log in as."
+)
+password_option = click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Has the password; else NFCBRIDGE_PASSWORD has it, else it is asked for.",
+)
+trace_option = click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Record every frame of the link, as JSON lines, over what is in FILE.",
+)
 
 
 def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
@@ -71,19 +92,9 @@ def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
         return function(Door(link, url, trust, user, password_file, trace), **rest)
 
     options = (
-        click.option(
-            "--trace",
-            type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
-            metavar="FILE",
-            help="Record every frame of the link, as JSON lines, over what is in FILE.",
-        ),
-        click.option(
-            "--password-file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            help="Has the password; else NFCBRIDGE_PASSWORD has it, else it is asked for.",
-        ),
-        click.option("--user", metavar="NAME", default="operator", show_default=True, help="The role to log in as."),
+        trace_option,
+        password_option,
+        user_option,
         click.option(
             "--trust",
             type=click.Path(dir_okay=False, exists=True, path_type=Path),
@@ -91,13 +102,7 @@ def at_a_door(function: Callable[..., int]) -> Callable[..., int]:
             help="The certificate of a charger that serves HTTPS, or of its authority.",
         ),
         click.option("--url", metavar="URL", help="Ask over HTTP, such as http://127.0.0.1:8080, and not over NFC."),
-        click.option(
-            "--link",
-            metavar="LINK",
-            default=DEFAULT_LINK,
-            show_default=True,
-            help="Where the tag is; `nfcbridge links` lists what can be opened.",
-        ),
+        link_option,
     )
     for option in options:
         run = option(run)
@@ -176,6 +181,8 @@ def unreached(door: Door, error: Exception) -> str:
 
 def _login(session: "Session", end: float, slipped: Callable[[str], None]) -> "httpx2.Response":
     import httpx2
+
+    from nfcbridge.client.backup.charger import PAUSE
 
     while True:
         try:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from nfcbridge.cli import COMMANDS
+from nfcbridge.cli.door import link_option, password_option, trace_option, user_option
 from nfcbridge.cli.errors import ExitCode, print_error, print_warning
-from nfcbridge.cli.parameters import DEFAULT_LINK
 from nfcbridge.cli.passwords import password_of
 
 if TYPE_CHECKING:
@@ -50,20 +50,9 @@ LOGIN_REMEDIES: Final = REMEDIES | {404: "it knows no login: send the request al
 @click.argument("method")
 @click.argument("path")
 @click.argument("json", required=False)
-@click.option(
-    "--link",
-    metavar="LINK",
-    default=DEFAULT_LINK,
-    show_default=True,
-    help="Where the tag is; `nfcbridge links` lists what can be opened.",
-)
-@click.option("--user", metavar="NAME", default="operator", show_default=True, help="The role to log in as.")
-@click.option(
-    "--password-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Has the password; else NFCBRIDGE_PASSWORD has it, else it is asked for.",
-)
+@link_option
+@user_option
+@password_option
 @click.option("--no-login", is_flag=True, help="Send the request alone, to an application that knows no login.")
 @click.option(
     "--write-order",
@@ -73,12 +62,7 @@ LOGIN_REMEDIES: Final = REMEDIES | {404: "it knows no login: send the request al
     help="In which order length and message are written: `one` UPDATE for both, the length (NLEN) first and last, or "
     "its place with the first chunk.",
 )
-@click.option(
-    "--trace",
-    type=click.Path(dir_okay=False, readable=False, writable=True, path_type=Path),
-    metavar="FILE",
-    help="Record every frame, as JSON lines, over what is in FILE.",
-)
+@trace_option
 @click.option("-v", "--verbose", is_flag=True, help="Tell on stderr what crossed, and its computed air time.")
 def command(
     *,

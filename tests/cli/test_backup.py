@@ -278,6 +278,6 @@ def test_a_login_that_slips_is_waited_for(
         return login(self)
 
     monkeypatch.setattr(Session, "login", slip)
-    monkeypatch.setattr("nfcbridge.cli.door.PAUSE", 0.0)
+    monkeypatch.setattr("nfcbridge.client.backup.charger.PAUSE", 0.0)
     assert main(["backup", str(tmp_path / "b.json"), "--link", LINK, "--only", "users"]) == ExitCode.DONE
     assert "no answer in time: hold the reader to the charger again" in capsys.readouterr().err
