@@ -139,6 +139,7 @@ def check_usb(machine: Machine) -> Iterator[Finding]:
 
 def _reader(device: UsbDevice, module: str) -> Finding:
     from nfcbridge.links.nfc.drivers import BY_MODULE
+    from nfcbridge.links.nfc.faults import udev_rule
 
     driver = BY_MODULE.get(module)
     chip = driver.chip if driver else module
@@ -146,7 +147,7 @@ def _reader(device: UsbDevice, module: str) -> Finding:
     what = f"{chip} ({link})"
     held = [name for name in device.drivers if name not in {"usb", "usbfs"}]
     if not device.may_open:
-        rule = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{device.vendor:04x}", TAG+="uaccess"'
+        rule = udev_rule(f"{device.vendor:04x}", f"{device.product:04x}")
         return Finding(
             Area.USB,
             what,
@@ -171,12 +172,13 @@ def _reader(device: UsbDevice, module: str) -> Finding:
 
 def check_serial(machine: Machine) -> Iterator[Finding]:
     """Serial ports behind which a reader may be."""
+    from nfcbridge.links.nfc.faults import join_group
+
     ports = list(machine.serial_ports())
     for port in ports:
         link = f"nfc:tty:{port.node.name.removeprefix('tty')}:pn532"
         if not port.may_open:
-            remedy = f"sudo usermod -aG {port.group} $USER, then log in again"
-            yield Finding(Area.SERIAL, str(port.node), Verdict.WRONG, "you may not open it", remedy)
+            yield Finding(Area.SERIAL, str(port.node), Verdict.WRONG, "you may not open it", join_group(str(port.node)))
         elif port.latency is not None and port.latency > LONG_LATENCY:
             yield Finding(
                 Area.SERIAL,

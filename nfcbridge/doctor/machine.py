@@ -36,14 +36,12 @@ class SerialPort(Struct, frozen=True):
     Attributes:
         node: its file, such as /dev/ttyUSB0.
         driver: of the kernel, such as ftdi_sio.
-        group: the group of users who may open it.
         may_open: the user may read and write it.
         latency: milliseconds that an FTDI adapter waits before it sends few octets on; None of others.
     """
 
     node: Path
     driver: str
-    group: str
     may_open: bool
     latency: int | None
 
@@ -89,17 +87,11 @@ class Machine:
 
     def serial_ports(self) -> Iterator[SerialPort]:
         """The serial ports on USB: those of the board itself are there on every machine and say nothing."""
+        from nfcbridge.links.nfc.times import latency_timer
+
         nodes = sorted((*(self.root / "dev").glob("ttyUSB*"), *(self.root / "dev").glob("ttyACM*")))
         for node in nodes:
             device = self.root / "sys/class/tty" / node.name / "device"
             driver = (device / "driver").resolve().name if (device / "driver").is_symlink() else ""
-            latency = self.text(self.root / "sys/bus/usb-serial/devices" / node.name / "latency_timer")
-            may_open = os.access(node, os.R_OK | os.W_OK)
-            yield SerialPort(node, driver, _group_of(node), may_open, int(latency) if latency.isdigit() else None)
-
-
-def _group_of(node: Path) -> str:
-    try:
-        return node.group()
-    except (OSError, KeyError, NotImplementedError):
-        return "dialout"  # the group of serial ports on Debian and its relatives
+            latency = latency_timer(str(node), self.root / "sys/bus/usb-serial/devices")
+            yield SerialPort(node, driver, os.access(node, os.R_OK | os.W_OK), latency)

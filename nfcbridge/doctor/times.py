@@ -17,9 +17,6 @@ SLEEP: Final = 0.001
 BEARABLE: Final = 0.02
 """Seconds that the machine may be late, in 99 of 100 cases: S(WTX) leaves 31 ms to FWT."""
 
-AIM: Final = 0.005
-"""Seconds that Android gives the ATS, and the tag to listen again; as `nfcbridge.links.nfc.times`, which is heavier."""
-
 UID: Final = bytes.fromhex("08000000")
 """That the reader has meanwhile; chips take no other first octet."""
 
@@ -70,7 +67,7 @@ def measure_readers(links: Sequence[str]) -> Iterator[Finding]:
     from nfcbridge.links import CardIdentity
     from nfcbridge.links.nfc.card import NfcCard
     from nfcbridge.links.nfc.names import parse_name
-    from nfcbridge.links.nfc.times import measure
+    from nfcbridge.links.nfc.times import AIM, measure
 
     for link in links:
         what = f"touch of {link}"

@@ -119,10 +119,10 @@ def test_a_serial_port_that_may_not_be_opened_names_the_group(
     plug_serial(tmp_path, "ttyUSB0", "ftdi_sio", "1")
     assert not allowed
 
-    def nobody(_path: Path) -> str:
+    def nobody(_group: int) -> None:
         raise KeyError
 
-    monkeypatch.setattr(Path, "group", nobody)
+    monkeypatch.setattr("grp.getgrgid", nobody)
     (finding,) = check_serial(Machine(tmp_path))
     assert finding.verdict is Verdict.WRONG
     assert finding.remedy == "sudo usermod -aG dialout $USER, then log in again"

@@ -148,14 +148,28 @@ def _permit(name: str, port: str | bytes | None) -> str:
     if name.startswith("nfc:usb"):
         found = _USB_NUMBERS.match(name.removeprefix("nfc:"))
         vendor, product = (found[1], found[2]) if found else (None, None)
-        rule = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{(vendor or "054c").lower()}"'
-        if product:
-            rule += f', ATTR{{idProduct}}=="{product.lower()}"'
-        rule += ', TAG+="uaccess", GROUP="plugdev", MODE="0660"'
         return (
-            f"put the line {rule} into /etc/udev/rules.d/70-nfcbridge.rules, then sudo udevadm control --reload, "
-            "and plug it in again"
+            f"put the line {udev_rule(vendor or '054c', product)} into /etc/udev/rules.d/70-nfcbridge.rules, then sudo "
+            "udevadm control --reload, and plug it in again"
         )
+    return join_group(port)
+
+
+def udev_rule(vendor: str, product: str | None) -> str:
+    """Return the line for udev that lets whoever sits at the machine use a reader on USB.
+
+    Args:
+        vendor: four hexadecimal digits.
+        product: the same; None for all of the vendor's.
+    """
+    rule = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{vendor.lower()}"'
+    if product:
+        rule += f', ATTR{{idProduct}}=="{product.lower()}"'
+    return rule + ', TAG+="uaccess", GROUP="plugdev", MODE="0660"'
+
+
+def join_group(port: str | bytes | None) -> str:
+    """Return what lets a user open a serial port."""
     return f"sudo usermod -aG {_group(port)} $USER, then log in again"
 
 

@@ -121,11 +121,12 @@ def _turn(device: Any, octets: int) -> float:  # noqa: ANN401 - nfcpy has no typ
     return time.perf_counter() - began
 
 
-def latency_timer(port: str) -> int | None:
+def latency_timer(port: str, devices: Path | None = None) -> int | None:
     """Return the milliseconds of a USB serial adapter's latency timer.
 
     Args:
         port: such as `/dev/ttyUSB0`, or a link to it.
+        devices: where the settings are; None: SYS.
 
     Returns:
         None if the adapter has no such timer, or this is not Linux.
@@ -134,6 +135,6 @@ def latency_timer(port: str) -> int | None:
     if not re.fullmatch(r"ttyUSB\d+", name):
         return None
     try:
-        return int((SYS / name / "latency_timer").read_text("ascii"))
+        return int(((devices or SYS) / name / "latency_timer").read_text("ascii"))
     except (OSError, ValueError):
         return None
